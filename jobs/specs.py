@@ -1,0 +1,126 @@
+"""What a test is, what a run of it gave, and the one verdict it ends with. These models cross Redis as JSON."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from recovery import AttemptRecord
+from recovery.kinds import BrowserType, ModelType
+
+
+class Platform(StrEnum):
+    """The execution provider that a test asks for."""
+
+    WEBGPU = "webgpu"
+    WEBNN = "webnn"
+    WASM = "wasm"
+
+
+class FaultKind(StrEnum):
+    """Faults that can be injected for real; see jobs/browsers/faults.py for how each is made."""
+
+    BINARY_MISSING = "binary_missing"
+    BROWSER_KILLED = "browser_killed"
+    DRIVER_KILLED = "driver_killed"
+    PAGE_HUNG = "page_hung"
+    NO_ADAPTER = "no_adapter"
+    ASSET_STALLED = "asset_stalled"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FaultSpec(_Value):
+    """A fault to inject into some attempts of a test."""
+
+    kind: FaultKind
+    attempts: tuple[int, ...] | None = Field(default=(1,), description="attempt numbers; null: every attempt")
+    browser: BrowserType | None = Field(default=None, description="only on this browser; null: on any")
+
+    def hits(self, attempt: int, browser: BrowserType) -> bool:
+        """Whether the fault is injected into this attempt."""
+        return (self.attempts is None or attempt in self.attempts) and self.browser in (None, browser)
+
+
+class ModelSource(_Value):
+    """A user's own ONNX model, as a batch file names it. Paths are read by the worker."""
+
+    name: str = Field(min_length=1, max_length=100)
+    type: ModelType
+    path: Path
+    reference: Path | None = Field(default=None, description="the model that gives the expected outputs; null: path")
+    tolerance: float | None = Field(default=None, gt=0, description="largest absolute error; null: per backend")
+
+
+class TestSpec(_Value):
+    """One cell of a batch: a model on a platform in a browser."""
+
+    __test__ = False
+
+    id: str = Field(pattern=r"^[A-Za-z0-9._/#-]{1,200}$")
+    browser: BrowserType
+    model: str
+    model_type: ModelType
+    platform: Platform
+    timeout: float = Field(default=60.0, gt=0, le=3600, description="seconds that one attempt may take")
+    own_model: ModelSource | None = None
+    faults: tuple[FaultSpec, ...] = ()
+
+
+class AdapterInfo(_Value):
+    """The GPU adapter that ran the test, as the page saw it."""
+
+    vendor: str
+    architecture: str
+    device: str = ""
+    description: str = ""
+    software: bool
+
+
+class Measurement(_Value):
+    """What a run that ended gave: times in milliseconds, errors absolute."""
+
+    backend: Platform | Literal["native"] = Field(description="what really ran")
+    browser_version: str | None
+    adapter: AdapterInfo | None
+    weights: Literal["tiny", "file"] = Field(description="tiny: a small random-weight twin of the named model")
+    load_ms: float
+    compile_ms: float = Field(description="the first run, shader or kernel compilation included")
+    run_ms_p50: float
+    run_ms_p95: float
+    runs: int
+    max_abs_error: float
+    tolerance: float
+
+
+class Outcome(StrEnum):
+    """How a test ended. ``failed`` is the test's own doing, ``error`` the infrastructure's."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+
+
+class Verdict(_Value):
+    """A test's one final result."""
+
+    test: str
+    outcome: Outcome
+    reason: str = ""
+    asked_browser: BrowserType
+    browser: BrowserType | None = Field(description="the browser that gave the result; null: none did")
+    model: str
+    model_type: ModelType
+    platform: Platform
+    degraded: bool = Field(description="another browser or backend than asked")
+    simulated: bool = Field(description="no browser at all: native onnxruntime")
+    recovered: bool = Field(description="passed, but only after a failure of the infrastructure")
+    measurement: Measurement | None
+    attempts: tuple[AttemptRecord, ...]
+    seconds: float = Field(description="from the first claim to the verdict")
