@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recovery.kinds import BrowserType, FailureType, RecoveryLevel
 
+CIRCUIT_OPEN = "circuit_open"
+"""The outcome of an attempt that never ran, as a circuit turned it away: a detour."""
+
 
 class AttemptRecord(BaseModel):
     """One run of a test, numbered from 1. ``level`` and ``strategy`` say which recovery led to it."""

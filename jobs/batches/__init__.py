@@ -1,0 +1,51 @@
+"""Batches of tests in Redis: publish, claim, lease, send on, park, verdict, reap, watch, cancel.
+
+At least one delivery (Celery's), exactly one verdict (ours). The layout of all keys: layout.lua.
+"""
+
+from jobs.batches.lease import HeldLease, LeaseKeeper
+from jobs.batches.message import MessageTemplate
+from jobs.batches.presence import Node, Presence
+from jobs.batches.reaper import Reaper, Tick
+from jobs.batches.store import BatchStore
+from jobs.batches.values import (
+    BatchConflict,
+    BatchError,
+    BatchHeader,
+    Claim,
+    DuplicateTest,
+    NextAttempt,
+    Owner,
+    Progress,
+    QueueCounts,
+    Refused,
+    StagingLost,
+    StaleAttempt,
+    UnknownBatch,
+)
+from jobs.batches.verdicts import cancelled_verdict
+
+__all__ = [
+    "BatchConflict",
+    "BatchError",
+    "BatchHeader",
+    "BatchStore",
+    "Claim",
+    "DuplicateTest",
+    "HeldLease",
+    "LeaseKeeper",
+    "MessageTemplate",
+    "NextAttempt",
+    "Node",
+    "Owner",
+    "Presence",
+    "Progress",
+    "QueueCounts",
+    "Reaper",
+    "Refused",
+    "StagingLost",
+    "StaleAttempt",
+    "Tick",
+    "UnknownBatch",
+    "cancelled_verdict",
+]

@@ -1,0 +1,113 @@
+-- The layout of all keys, and the few moves that every script makes of. Prefixed to each script: one source of truth.
+--
+-- <p> is the store's prefix, <b> a batch id. Batches need one Redis, as Celery's queues do (no Cluster): the key of a
+-- queue's waiting tests is derived from the queue's name.
+--   KEYS[1]  <p>:batch:<b>           hash    header (JSON), digest, state (open | finished), left, cancelled (time)
+--   KEYS[2]  <p>:batch:<b>:rows      hash    test -> row, JSON: {status, number, fence, queue, browser, level, strategy,
+--                                            adjustments (JSON text), owner (JSON text), call (that claimed it), claimed_at,
+--                                            first_claimed_at}
+--                                            status: queued | running | parked | done; absent field: none
+--   KEYS[3]  <p>:batch:<b>:specs     hash    test -> spec, JSON
+--   KEYS[4]  <p>:batch:<b>:history   hash    test -> records of its ended attempts, JSON texts joined by ","
+--   KEYS[5]  <p>:batch:<b>:verdicts  list    verdicts, JSON, in the order in which they were written
+--   KEYS[6]  <p>:batch:<b>:counts    hash    <status>:<queue>, outcome:<outcome>, late
+--   KEYS[7]  <p>:batch:<b>:events    stream  capped
+--   KEYS[8]  <p>:batch:<b>:parked    set     parked tests of this batch
+--   KEYS[9]  <p>:batch:<b>:queued:   + queue: zset, test -> since when it waits there
+--   KEYS[10] <p>:batch:<b>:feed:     + queue: list, messages not yet moved to the queue, ordered as there
+--   KEYS[11] <p>:batches:leases      zset    <b>:<test> -> end of its lease
+--   KEYS[12] <p>:batches:parked      zset    <b>:<test> -> when it is due
+--   KEYS[13] <p>:batches:open        set     batches that are not finished
+--   KEYS[14] <p>:batches:feeding     set     batches with messages left in feed:
+--   KEYS[15] <p>:batches:cancelling  set     cancelled batches that are not finished
+-- Besides: <p>:batch:<b>:staged:<token>:… (publish.py), <p>:batches:reaper (reaper.py), <p>:nodes… (presence.py).
+-- A queue of Celery's is the list of the queue's own name: LPUSH in, BRPOP out.
+-- ARGV[1] is always the batch id; times are seconds.
+
+local BATCH, ROWS, SPECS, HISTORY, VERDICTS, COUNTS, EVENTS, PARKED_HERE =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local QUEUED, FEED, LEASES, PARKED, OPEN, FEEDING, CANCELLING =
+  KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local EVENTS_KEPT = 10000
+
+local function now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+local function read_row(test)
+  local text = redis.call('HGET', ROWS, test)
+  return text and cjson.decode(text) or nil
+end
+
+local function write_row(test, row)
+  redis.call('HSET', ROWS, test, cjson.encode(row))
+end
+
+local function is_cancelled()
+  return redis.call('HEXISTS', BATCH, 'cancelled') == 1
+end
+
+-- Whether a claim (number, fence) is still the one that holds the test: the fence of every step of a holder.
+local function holds(row, number, fence)
+  return row and row.status == 'running' and row.number == tonumber(number) and row.fence == tonumber(fence)
+end
+
+local function emit(kind, ...)
+  redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', kind, 'at', string.format('%.6f', now()), ...)
+end
+
+-- Take a test out of where its row says it is, put it where it goes, and count both. `score` is the time that the
+-- new place orders by: since when queued, end of the lease, when due. The caller writes the row.
+local function move(test, row, status, queue, score)
+  local member = ARGV[1] .. ':' .. test
+  redis.call('HINCRBY', COUNTS, row.status .. ':' .. row.queue, -1)
+  if row.status == 'queued' then
+    redis.call('ZREM', QUEUED .. row.queue, test)
+  elseif row.status == 'running' then
+    redis.call('ZREM', LEASES, member)
+  elseif row.status == 'parked' then
+    redis.call('ZREM', PARKED, member)
+    redis.call('SREM', PARKED_HERE, test)
+  end
+  row.status, row.queue = status, queue
+  redis.call('HINCRBY', COUNTS, status .. ':' .. queue, 1)
+  if status == 'queued' then
+    redis.call('ZADD', QUEUED .. queue, score, test)
+  elseif status == 'running' then
+    redis.call('ZADD', LEASES, score, member)
+  elseif status == 'parked' then
+    redis.call('ZADD', PARKED, score, member)
+    redis.call('SADD', PARKED_HERE, test)
+  end
+end
+
+-- Close the attempt that ran and describe the next one; `attempt` is JSON: {browser, level, strategy, adjustments}.
+local function advance(test, row, record, attempt)
+  local history = redis.call('HGET', HISTORY, test)
+  redis.call('HSET', HISTORY, test, history and (history .. ',' .. record) or record)
+  local described = cjson.decode(attempt)
+  row.number = row.number + 1
+  row.browser, row.level = described.browser, described.level
+  row.strategy, row.adjustments = described.strategy, described.adjustments
+end
+
+-- Write a test's verdict; with the batch's last one the batch is finished and its keys get their expiry.
+local function settle(test, row, verdict, outcome, expiry)
+  move(test, row, 'done', row.queue)
+  write_row(test, row)
+  redis.call('RPUSH', VERDICTS, verdict)
+  redis.call('HINCRBY', COUNTS, 'outcome:' .. outcome, 1)
+  emit('verdict', 'test', test, 'number', row.number, 'queue', row.queue, 'verdict', verdict)
+  if redis.call('HINCRBY', BATCH, 'left', -1) > 0 then
+    return
+  end
+  redis.call('HSET', BATCH, 'state', 'finished')
+  redis.call('SREM', OPEN, ARGV[1])
+  redis.call('SREM', CANCELLING, ARGV[1])
+  emit('finished')
+  for index = 1, 7 do
+    redis.call('EXPIRE', KEYS[index], expiry)
+  end
+end
+

@@ -1,0 +1,116 @@
+"""Keep the leases of the attempts that this process runs, from a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+
+import redis
+
+from jobs.batches.claims import Claims, Renewal
+from jobs.batches.values import Claim
+
+log = logging.getLogger(__name__)
+
+
+class HeldLease:
+    """One attempt's lease, and what the last renewal said of it. It lasts through ``next_in_place``."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self._state: Renewal = "held"
+        self._stop = threading.Event()
+
+    def follow(self, claim: Claim) -> None:
+        """Name the attempt that runs now, as ``next_in_place`` returned it. The lease itself goes on either way."""
+        self.claim = claim
+
+    def claim_state(self) -> Renewal:
+        """``held``, ``lost`` (somebody else has the test) or ``cancelled`` (held, but nobody wants the result).
+
+        While Redis is away it stays as it was: when the attempt ends, the store decides by its fence.
+        """
+        return self._state
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the attempt's result is wanted no more."""
+        return self._stop.is_set()
+
+    def wait_stop(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for ``should_stop``, and tell it."""
+        return self._stop.wait(timeout)
+
+    def _learn(self, state: Renewal) -> None:
+        if state != "held":
+            self._state = state
+            self._stop.set()
+
+
+class LeaseKeeper:
+    """Renews at a third of the lease. One per process; its thread starts with the first lease, so after a fork.
+
+    ``with keeper.hold(claim) as held: …`` – the end of the block only stops the renewing: finish, send on or give back.
+    """
+
+    def __init__(self, store: Claims) -> None:
+        self._store = store
+        self._interval = store.lease_seconds / 3
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        self._held: list[HeldLease] = []
+        self._thread: threading.Thread | None = None
+
+    @contextlib.contextmanager
+    def hold(self, claim: Claim) -> Iterator[HeldLease]:
+        """Keep the lease of a claim for the length of the block."""
+        if self._pid != os.getpid():
+            # Forked: neither the parent's thread nor its leases came along, and its lock may have been taken.
+            self._reset()
+        held = HeldLease(claim)
+        with self._changed:
+            self._held.append(held)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+        try:
+            yield held
+        finally:
+            with self._changed:
+                self._held.remove(held)
+
+    def close(self) -> None:
+        """End the thread; the next ``hold`` starts another."""
+        if self._pid != os.getpid():
+            return
+        with self._changed:
+            thread, self._thread = self._thread, None
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join(self._store.lease_seconds)
+
+    def _keep(self) -> None:
+        this = threading.current_thread()
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._held or self._thread is not this)
+                # A lease that begins while we wait here was just claimed: it has time until the next round.
+                self._changed.wait_for(lambda: self._thread is not this, timeout=self._interval)
+                if self._thread is not this:
+                    return
+                held_now = list(self._held)
+            for held in held_now:
+                self._renew(held)
+
+    def _renew(self, held: HeldLease) -> None:
+        try:
+            held._learn(self._store.renew(held.claim))
+        except redis.RedisError as error:
+            log.warning("lease of %s:%s not renewed: %s", held.claim.batch, held.claim.test, error)

@@ -1,0 +1,72 @@
+"""The store as a reaper needs it: what is overdue, and the steps that put it right. Each step is fenced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from jobs.batches.keyspace import Keyspace, text
+from jobs.batches.rows import Row
+
+# Seconds that a test may be queued while its queue is empty. Between a worker's BRPOP and its claim lie milliseconds.
+STRAY_SECONDS = 5.0
+
+
+class TestKey(NamedTuple):
+    """A test's full name."""
+
+    batch: str
+    test: str
+
+    @classmethod
+    def read(cls, member: bytes) -> TestKey:
+        """From ``<batch>:<test>``; ids contain no colon."""
+        batch, _, test = member.decode().partition(":")
+        return cls(batch, test)
+
+
+class Reaping(Keyspace):
+    """What a tick is made of. Nothing here needs to be done by one process only; the election just saves work."""
+
+    def overdue(self, most: int) -> tuple[list[TestKey], list[TestKey]]:
+        """Expired leases and parked tests that are due, the longest overdue first, up to ``most`` of each."""
+        expired, due = self.run("due", "-", most)
+        return [TestKey.read(member) for member in expired], [TestKey.read(member) for member in due]
+
+    def unpark(self, tests: Iterable[TestKey]) -> int:
+        """Queue parked tests that are due; how many it were. Two trips."""
+        tests = list(tests)
+        with self.client.pipeline(transaction=False) as pipe:
+            for batch, test in tests:
+                pipe.hget(self.key(batch, ":rows"), test)
+            rows = pipe.execute()
+            for (batch, test), row_json in zip(tests, rows, strict=True):
+                if row_json is None:
+                    self.run("unpark", batch, test, 0, "", pipe=pipe)
+                else:
+                    row = Row.model_validate_json(row_json)
+                    message = self.messages.write(row.queue, batch, test, row.number)
+                    self.run("unpark", batch, test, row.number, message, pipe=pipe)
+            return sum(pipe.execute())
+
+    def requeue_strays(self, batch: str, most: int, waited: float = STRAY_SECONDS) -> int:
+        """Push the messages of queued tests again whose queue is empty; how many it were.
+
+        Such a message died with a worker between delivery and claim. ``waited``: seconds that a test must have been
+        queued. If it was no stray, the second message finds nothing to claim.
+        """
+        found = self.run("strays", batch, waited, most)
+        with self.client.pipeline(transaction=False) as pipe:
+            for test, row_json in zip(found[::2], found[1::2], strict=True):
+                row = Row.model_validate_json(row_json)
+                message = self.messages.write(row.queue, batch, text(test), row.number)
+                self.run("requeue", batch, test, row.number, message, pipe=pipe)
+            return sum(pipe.execute())
+
+    def unfinished(self) -> tuple[list[str], list[str], list[str]]:
+        """Ids of batches that are open, that have messages left to feed, and that are being cancelled. One trip."""
+        with self.client.pipeline(transaction=False) as pipe:
+            for name in ("open", "feeding", "cancelling"):
+                pipe.smembers(self.shared_key(name))
+            opened, feeding, cancelling = ([text(batch) for batch in sorted(batches)] for batches in pipe.execute())
+        return opened, feeding, cancelling

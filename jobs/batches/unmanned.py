@@ -1,0 +1,48 @@
+"""Tests that wait in a queue which no worker reads: somebody must take them, or the batch waits for ever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from jobs.batches.presence import Presence
+from jobs.batches.rows import Row
+from jobs.batches.store import BatchStore
+from jobs.batches.values import Claim, Owner
+
+# Seconds that a queue may be without a worker: one may just be starting, or restarting.
+GRACE = 20.0
+# Tests taken per look.
+_MOST = 200
+
+
+class UnmannedQueues:
+    """Watches one batch's queues for one waiting client."""
+
+    def __init__(self, store: BatchStore, presence: Presence, batch: str, owner: Owner, grace: float = GRACE) -> None:
+        self._store = store
+        self._presence = presence
+        self._batch = batch
+        self._owner = owner
+        self._grace = grace
+        self._since: dict[str, float] = {}
+
+    def claims(self) -> Iterator[Claim]:
+        """Claims on tests whose queue has had no worker for the grace time. The caller sends each on, or ends it."""
+        queues = self._store.progress(self._batch).queues
+        manned = self._presence.live_queues()
+        now = time.monotonic()
+        for queue, counts in queues.items():
+            if not counts.queued or manned.get(queue):
+                self._since.pop(queue, None)
+            elif now - self._since.setdefault(queue, now) >= self._grace:
+                yield from self._claim_waiting(queue)
+
+    def _claim_waiting(self, queue: str) -> Iterator[Claim]:
+        store, batch = self._store, self._batch
+        for test in store.client.zrange(store.key(batch, f":queued:{queue}"), 0, _MOST - 1):
+            row = store.client.hget(store.key(batch, ":rows"), test)
+            if row is not None:
+                claim = store.claim(batch, test.decode(), Row.model_validate_json(row).number, self._owner)
+                if isinstance(claim, Claim):
+                    yield claim

@@ -1,0 +1,141 @@
+"""What a page may load over HTTP: the built harness, and the files that its own link offers. Nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler
+
+from jobs.browsers.page_link import PageLink
+from jobs.browsers.protocol import Beat
+from jobs.browsers.talk_log import logger
+
+# Seconds between two looks at whether a stall is over.
+_STALL_STEP: Final = 0.1
+
+_MIME: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".map": "application/json",
+    ".wasm": "application/wasm",
+}
+
+
+def set_security_headers(handler: RequestHandler, socket_origin: str) -> None:
+    """Cross-origin isolation (wasm threads need it), no foreign content, and no token in a referrer."""
+    handler.clear_header("Server")
+    handler.set_header("Cross-Origin-Opener-Policy", "same-origin")
+    handler.set_header("Cross-Origin-Embedder-Policy", "require-corp")
+    handler.set_header("Cross-Origin-Resource-Policy", "same-origin")
+    handler.set_header("Referrer-Policy", "no-referrer")
+    handler.set_header("X-Content-Type-Options", "nosniff")
+    handler.set_header(
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
+        f"connect-src 'self' {socket_origin}; img-src data:; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    )
+
+
+class NotFound(RequestHandler):
+    """Everything that no link has: 404 and a log line without the address, which may hold a token."""
+
+    def initialize(self, socket_origin: str) -> None:
+        set_security_headers(self, socket_origin)
+
+    def prepare(self) -> None:
+        """Refuse."""
+        logger.warning("a request for an unknown address was refused")
+        raise HTTPError(404)
+
+    def log_exception(self, *raised: Any) -> None:
+        """Logged above."""
+
+    def write_error(self, status_code: int, **_kwargs: Any) -> None:
+        """Say no more than the number."""
+        self.finish(f"{status_code}\n")
+
+
+class Beats(RequestHandler):
+    """``POST /<token>/beat``. Not by WebSocket: Firefox's worker can't use that while its main thread is stuck."""
+
+    def initialize(self, links: Mapping[str, PageLink], origin: str, socket_origin: str) -> None:
+        self._links = links
+        self._origin = origin
+        set_security_headers(self, socket_origin)
+
+    def post(self, token: str) -> None:
+        """Take the beat: 204; or refuse: 404, 403, 400."""
+        link = self._links.get(token)
+        if link is None:
+            raise HTTPError(404)
+        if self.request.headers.get_list("Origin") != [self._origin]:
+            raise HTTPError(403)
+        try:
+            beat = Beat.model_validate_json(self.request.body)
+        except ValidationError:
+            raise HTTPError(400) from None
+        link.beat(beat)
+        self.set_status(204)
+
+    def log_exception(self, *raised: Any) -> None:
+        """Tornado's own way would log the address, and with it the token."""
+        logger.warning("a beat was refused: %s", getattr(raised[1], "status_code", raised[1]))
+
+    def write_error(self, status_code: int, **_kwargs: Any) -> None:
+        """Say no more than the number."""
+        self.finish(f"{status_code}\n")
+
+
+class LinkFiles(StaticFileHandler):
+    """Files under a link's token: ``/<token>/<harness file>`` and ``/<token>/files/<offer>/<name>``."""
+
+    def initialize(self, links: Mapping[str, PageLink], harness: Path, socket_origin: str) -> None:  # type: ignore[override]
+        super().initialize(path=str(harness), default_filename="index.html")
+        self._links = links
+        set_security_headers(self, socket_origin)
+
+    async def prepare(self) -> None:
+        """Find the link and the file; wait while the link's assets are stalled."""
+        link = self._links.get(self.path_kwargs.pop("token"))
+        if link is None:
+            logger.warning("a request with an unknown token was refused")
+            raise HTTPError(404)
+        while link.stall_left > 0 and not self.request.connection.stream.closed():  # type: ignore[union-attr]
+            await asyncio.sleep(min(_STALL_STEP, link.stall_left))
+        offer = self.path_kwargs.pop("offer", None)
+        if offer is not None:
+            path = link.offered(int(offer))
+            if path is None:
+                logger.info("link %d: a file that is not offered was asked for", link.number)
+                raise HTTPError(404)
+            self.root = str(path.parent)
+            self.path_kwargs["path"] = path.name
+
+    def compute_etag(self) -> str | None:
+        """Of time, size and file number: hashing 27 MB would block every other page of this server."""
+        found = Path(str(self.absolute_path)).stat()
+        return f'"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"'
+
+    def get_content_type(self) -> str:
+        """Exact for what browsers are strict about, opaque for the rest."""
+        return _MIME.get(Path(str(self.absolute_path)).suffix, "application/octet-stream")
+
+    def set_extra_headers(self, path: str) -> None:
+        """Kept by the browser, but asked for anew: a 304 costs a millisecond, a stale model a wrong verdict."""
+        del path
+        self.set_header("Cache-Control", "private, no-cache")
+
+    def log_exception(self, *raised: Any) -> None:
+        """Tornado's own way would log the address, and with it the token."""
+        if not isinstance(raised[1], HTTPError):
+            logger.error("serving a file to a page failed", exc_info=raised[1])
+
+    def write_error(self, status_code: int, **_kwargs: Any) -> None:
+        """Say no more than the number."""
+        self.finish(f"{status_code}\n")

@@ -1,0 +1,203 @@
+"""The messages between Python and the page: JSON, one object a WebSocket text frame, told apart by ``type``.
+
+Only beats come another way, by POST: see page_assets.Beats.
+These models are the schema: ``python -m jobs.page.generate`` writes the TypeScript types from them. Nothing here sends.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from jobs.browsers.tensors import Tensor
+from jobs.specs import AdapterInfo, Platform
+from recovery.kinds import PageEvent
+
+VERSION: Final = 1
+# Characters. What a page may write into one text field; the harness cuts before, the server refuses beyond.
+MAX_TEXT: Final = 4_000
+MAX_TENSORS: Final = 64
+MAX_RUNS: Final = 1_000
+
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+RunId = Annotated[str, Field(min_length=1, max_length=100)]
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class PagePhase(StrEnum):
+    """What the page's main thread announced it would do next, before it does."""
+
+    IDLE = "idle"
+    LOAD = "load"
+    """loading onnxruntime or fetching the model; the thread stays free"""
+    CREATE = "create"
+    """building the inference session; may block for long"""
+    COMPILE = "compile"
+    """the first run, with shader or kernel compilation; may block for long"""
+    RUN = "run"
+    """further runs; blocks for as long as one run takes"""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+# --- Python to page -------------------------------------------------------------------------------------------------
+
+
+class _ToPage(_Part):
+    model_config = ConfigDict(strict=False)
+
+    v: Literal[1] = VERSION
+
+
+class RunOptions(_Part):
+    """How the inference session is built."""
+
+    graph_optimization: Literal["all", "basic", "disabled"] = "all"
+    webnn_device: Literal["cpu", "gpu", "npu"] = "cpu"
+
+
+class Run(_ToPage):
+    """Run a model: a fresh inference session, one first run, ``warmup`` runs unmeasured, ``runs`` measured ones."""
+
+    type: Literal["run"] = "run"
+    id: RunId
+    model_url: str = Field(min_length=1, max_length=2_000, description="on the page's own server")
+    platform: Platform
+    inputs: tuple[Tensor, ...] = Field(max_length=MAX_TENSORS)
+    warmup: int = Field(default=0, ge=0, le=MAX_RUNS)
+    runs: int = Field(default=1, ge=1, le=MAX_RUNS)
+    options: RunOptions = RunOptions()
+
+
+class Hang(_ToPage):
+    """Fault: an endless loop on the page's main thread."""
+
+    type: Literal["hang"] = "hang"
+
+
+class Probe(_ToPage):
+    """Ask for the page's capabilities."""
+
+    type: Literal["probe"] = "probe"
+    id: RunId
+
+
+ToPage = Annotated[Run | Hang | Probe, Field(discriminator="type")]
+
+# --- Page to Python -------------------------------------------------------------------------------------------------
+
+
+class _FromPage(_Part):
+    v: Literal[1]
+
+
+class Hello(_FromPage):
+    """The first message of every connection."""
+
+    type: Literal["hello"] = "hello"
+    page: str = Field(
+        min_length=1, max_length=100, description="random, one a page load: tells a reload from a reconnect"
+    )
+    user_agent: str = Field(max_length=1_000)
+    cross_origin_isolated: bool
+    boot_ms: Milliseconds = Field(description="from the start of navigation to the harness being ready")
+
+
+class Beat(_FromPage):
+    """Sent by the page's worker every 250 ms, whatever the main thread does, and at once when the phase changes."""
+
+    type: Literal["beat"] = "beat"
+    page: str = Field(min_length=1, max_length=100, description="as in its hello")
+    pulse_ms: Milliseconds = Field(description="since the main thread last answered the worker")
+    phase: PagePhase
+    phase_ms: Milliseconds = Field(description="since the main thread announced the phase")
+
+
+class Progress(_FromPage):
+    """How far a run is: bytes while loading, runs while running. ``total`` is null where unknown."""
+
+    type: Literal["progress"] = "progress"
+    id: RunId
+    phase: PagePhase
+    done: Count
+    total: Count | None
+
+
+class Result(_FromPage):
+    """A run that ended well. Times are in milliseconds."""
+
+    type: Literal["result"] = "result"
+    id: RunId
+    backend: Platform
+    adapter: AdapterInfo | None = Field(description="null: not a GPU platform")
+    kernels: Count | None = Field(description="GPU dispatches of the first run, or WebNN graph calls; null: wasm")
+    threads: int | None = Field(ge=1, description="threads of the wasm module")
+    runtime_ms: Milliseconds = Field(description="loading onnxruntime and the device; about 0 in a warm page")
+    load_ms: Milliseconds = Field(description="fetching the model and building the inference session")
+    compile_ms: Milliseconds = Field(description="the first run")
+    run_ms: tuple[Milliseconds, ...] = Field(max_length=MAX_RUNS)
+    outputs: tuple[Tensor, ...] = Field(max_length=MAX_TENSORS)
+
+
+class PageError(_FromPage):
+    """A run or a probe that failed."""
+
+    type: Literal["error"] = "error"
+    id: RunId
+    kind: PageEvent
+    phase: PagePhase
+    message: Text
+    stack: Text = ""
+
+
+class Log(_FromPage):
+    """console.error, console.warn, an uncaught error or an unhandled rejection of the page."""
+
+    type: Literal["log"] = "log"
+    level: Literal["error", "warning"]
+    source: Literal["console", "page"]
+    text: Text
+
+
+class GpuCapability(_Part):
+    """The adapter that the browser gives; ``missing`` says why there is none."""
+
+    adapter: AdapterInfo | None
+    features: tuple[Annotated[str, Field(max_length=100)], ...] = Field(default=(), max_length=200)
+    limits: dict[Annotated[str, Field(max_length=100)], Count] = Field(default_factory=dict, max_length=200)
+    missing: Text = ""
+
+
+class WebNNCapability(_Part):
+    """Device types for which a WebNN context could be made, and why the others could not."""
+
+    devices: tuple[Literal["cpu", "gpu", "npu"], ...] = Field(default=(), max_length=3)
+    missing: Text = ""
+
+
+class Capabilities(_FromPage):
+    """The answer to a probe."""
+
+    type: Literal["capabilities"] = "capabilities"
+    id: RunId
+    user_agent: str = Field(max_length=1_000)
+    webgpu: GpuCapability
+    webnn: WebNNCapability
+    wasm_simd: bool
+    wasm_threads: bool
+    cross_origin_isolated: bool
+    cores: int | None = Field(ge=1)
+    device_memory_gb: float | None = Field(ge=0, description="as the browser tells, rounded and capped by it")
+
+
+FromPage = Annotated[
+    Hello | Progress | Result | PageError | Log | Capabilities,
+    Field(discriminator="type"),
+]
+
+from_page: Final[TypeAdapter[Hello | Progress | Result | PageError | Log | Capabilities]] = TypeAdapter(FromPage)

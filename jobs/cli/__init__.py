@@ -1,0 +1,70 @@
+"""The ``breakwater`` command. Each command is a file; this one turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+import redis
+from pydantic import ValidationError
+
+from jobs.cli.demo import demo
+from jobs.cli.run import run
+from jobs.connections import RedisUnavailable
+from jobs.farm import FarmFailure
+from jobs.plan import BadInput
+from jobs.reports.summary import ExitCode
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="breakwater", message="%(prog)s %(version)s")
+def breakwater() -> None:
+    """Fault-tolerant browser testing on Celery.
+
+    Exit codes: 0 all passed, 1 a test failed or a verdict is not allowed, 2 bad input, 3 infrastructure, 130 interrupted.
+    """
+
+
+breakwater.add_command(run)
+breakwater.add_command(demo)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; every error is one line, and its exit code tells whose fault it is."""
+    # CI systems cancel a job by SIGTERM: that is an interruption like Ctrl-C, and cleans up the same way.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        code = breakwater.main(args=arguments, prog_name="breakwater", standalone_mode=False)
+    except click.ClickException as error:
+        where = f"{error.ctx.command_path}: " if isinstance(error, click.UsageError) and error.ctx else "breakwater: "
+        _end(ExitCode.BAD_INPUT, where + error.format_message())
+    except BadInput as error:
+        _end(ExitCode.BAD_INPUT, f"breakwater: {error}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = f"BREAKWATER_{'.'.join(map(str, first['loc']))}".upper()
+        _end(ExitCode.BAD_INPUT, f"breakwater: environment: {variable}: {first['msg']}; it is {first['input']!r}")
+    except (RedisUnavailable, FarmFailure) as error:
+        _end(ExitCode.INFRASTRUCTURE, f"breakwater: {error}")
+    except redis.RedisError as error:
+        _end(ExitCode.INFRASTRUCTURE, f"breakwater: Redis does not answer any more: {str(error).splitlines()[0]}")
+    except (KeyboardInterrupt, click.Abort):
+        _end(ExitCode.INTERRUPTED, "breakwater: interrupted")
+    except Exception as error:
+        if os.environ.get("BREAKWATER_TRACEBACK"):
+            raise
+        _end(
+            ExitCode.INFRASTRUCTURE,
+            f"breakwater: {type(error).__name__}: {error} (a defect of ours; BREAKWATER_TRACEBACK=1 shows where)",
+        )
+    sys.exit(code)
+
+
+def _end(code: ExitCode, message: str) -> None:
+    click.echo(message.replace("\n", " "), err=True)
+    sys.exit(code)

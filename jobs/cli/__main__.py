@@ -1,0 +1,5 @@
+"""``python -m jobs.cli`` is ``breakwater``."""
+
+from jobs.cli import main
+
+main()

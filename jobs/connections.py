@@ -1,0 +1,56 @@
+"""Connections to Redis: one place decides their timeouts, and how an unreachable server is told."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+# Seconds. A healthy Redis answers in milliseconds; blocking reads of ours wait at most a second.
+CONNECT_TIMEOUT = 3.0
+SOCKET_TIMEOUT = 10.0
+
+
+class RedisUnavailable(RuntimeError):
+    """Nothing answers as Redis at the URL. The message is one line and carries no password."""
+
+
+def connect(url: str) -> redis.Redis:
+    """A client that survives a dropped connection; it does not connect yet."""
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        socket_timeout=SOCKET_TIMEOUT,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 3),
+    )
+
+
+def connect_checked(url: str) -> redis.Redis:
+    """A client whose server has answered once.
+
+    Raises:
+        RedisUnavailable: within 5 seconds.
+    """
+    probe = redis.Redis.from_url(
+        url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=CONNECT_TIMEOUT, retry=Retry(ExponentialBackoff(), 0)
+    )
+    try:
+        probe.ping()
+    except redis.RedisError as error:
+        reason = str(error).splitlines()[0]
+        raise RedisUnavailable(f"no Redis at {without_password(url)}: {reason}; check BREAKWATER_REDIS_URL") from error
+    finally:
+        probe.close()
+    return connect(url)
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"))

@@ -1,0 +1,57 @@
+// The page: says hello, carries out Python's commands one at a time, tells how they ended.
+import { probe } from "./capabilities";
+import { readFailure } from "./failures";
+import { runModel } from "./inference";
+import { type Link, openLink } from "./link";
+import { tidy, forwardComplaints } from "./log";
+import type { FromPage, PagePhase, ToPage } from "./protocol";
+
+let busy = false;
+let phase: PagePhase = "idle";
+
+const worker = openLink(
+  {
+    v: 1,
+    type: "hello",
+    page: crypto.randomUUID(),
+    user_agent: tidy(navigator.userAgent, 1000),
+    cross_origin_isolated: crossOriginIsolated,
+    boot_ms: performance.now(),
+  },
+  (command) => void obey(command),
+);
+const link: Link = {
+  send: worker.send,
+  enter: (next) => {
+    phase = next;
+    worker.enter(next);
+  },
+};
+forwardComplaints(link.send);
+
+function hang(): never {
+  for (;;);
+}
+
+async function obey(command: ToPage): Promise<void> {
+  if (command.type === "hang") hang();
+  try {
+    if (busy) throw new Error("the page is busy with another command");
+    busy = true;
+    try {
+      await answer(command);
+    } finally {
+      busy = false;
+    }
+  } catch (error) {
+    const failure = readFailure(error, phase);
+    const stack = tidy((failure.cause instanceof Error ? failure.cause.stack : failure.stack) ?? "");
+    link.send({ v: 1, type: "error", id: command.id, kind: failure.kind, phase, message: tidy(failure.message), stack });
+  }
+  if (!busy) link.enter("idle");
+}
+
+async function answer(command: Exclude<ToPage, { type: "hang" }>): Promise<void> {
+  const message: FromPage = command.type === "run" ? await runModel(command, link) : await probe(command.id);
+  link.send(message);
+}

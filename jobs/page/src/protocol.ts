@@ -1,0 +1,238 @@
+// Generated from jobs/browsers/protocol.py by `python -m jobs.page.generate`. Edit the models, not this file.
+
+export type Message = ToPage | FromPage | Posted;
+export type ToPage = Run | Hang | Probe;
+/**
+ * The execution provider that a test asks for.
+ */
+export type Platform = "webgpu" | "webnn" | "wasm";
+export type FromPage = Hello | Progress | Result | PageError | Log | Capabilities;
+/**
+ * What the page's main thread announced it would do next, before it does.
+ */
+export type PagePhase = "idle" | "load" | "create" | "compile" | "run";
+/**
+ * What the page itself told of a failure.
+ */
+export type PageEvent =
+  | "device_lost"
+  | "out_of_memory"
+  | "no_adapter"
+  | "backend_unavailable"
+  | "asset_unavailable"
+  | "model_invalid"
+  | "script_error";
+export type Posted = Beat;
+
+/**
+ * Run a model: a fresh inference session, one first run, ``warmup`` runs unmeasured, ``runs`` measured ones.
+ */
+export interface Run {
+  v: 1;
+  type: "run";
+  id: string;
+  /**
+   * on the page's own server
+   */
+  model_url: string;
+  platform: Platform;
+  inputs: Tensor[];
+  warmup: number;
+  runs: number;
+  options: RunOptions;
+}
+/**
+ * A named array. ``data`` is base64 of its elements in C order, little-endian; a bool is one byte.
+ */
+export interface Tensor {
+  name: string;
+  dtype:
+    | "float32"
+    | "float64"
+    | "float16"
+    | "int64"
+    | "uint64"
+    | "int32"
+    | "uint32"
+    | "int16"
+    | "uint16"
+    | "int8"
+    | "uint8"
+    | "bool";
+  shape: number[];
+  data: string;
+}
+/**
+ * How the inference session is built.
+ */
+export interface RunOptions {
+  graph_optimization: "all" | "basic" | "disabled";
+  webnn_device: "cpu" | "gpu" | "npu";
+}
+/**
+ * Fault: an endless loop on the page's main thread.
+ */
+export interface Hang {
+  v: 1;
+  type: "hang";
+}
+/**
+ * Ask for the page's capabilities.
+ */
+export interface Probe {
+  v: 1;
+  type: "probe";
+  id: string;
+}
+/**
+ * The first message of every connection.
+ */
+export interface Hello {
+  v: 1;
+  type: "hello";
+  /**
+   * random, one a page load: tells a reload from a reconnect
+   */
+  page: string;
+  user_agent: string;
+  cross_origin_isolated: boolean;
+  /**
+   * from the start of navigation to the harness being ready
+   */
+  boot_ms: number;
+}
+/**
+ * How far a run is: bytes while loading, runs while running. ``total`` is null where unknown.
+ */
+export interface Progress {
+  v: 1;
+  type: "progress";
+  id: string;
+  phase: PagePhase;
+  done: number;
+  total: number | null;
+}
+/**
+ * A run that ended well. Times are in milliseconds.
+ */
+export interface Result {
+  v: 1;
+  type: "result";
+  id: string;
+  backend: Platform;
+  /**
+   * null: not a GPU platform
+   */
+  adapter: AdapterInfo | null;
+  /**
+   * GPU dispatches of the first run, or WebNN graph calls; null: wasm
+   */
+  kernels: number | null;
+  /**
+   * threads of the wasm module
+   */
+  threads: number | null;
+  /**
+   * loading onnxruntime and the device; about 0 in a warm page
+   */
+  runtime_ms: number;
+  /**
+   * fetching the model and building the inference session
+   */
+  load_ms: number;
+  /**
+   * the first run
+   */
+  compile_ms: number;
+  run_ms: number[];
+  outputs: Tensor[];
+}
+/**
+ * The GPU adapter that ran the test, as the page saw it.
+ */
+export interface AdapterInfo {
+  vendor: string;
+  architecture: string;
+  device: string;
+  description: string;
+  software: boolean;
+}
+/**
+ * A run or a probe that failed.
+ */
+export interface PageError {
+  v: 1;
+  type: "error";
+  id: string;
+  kind: PageEvent;
+  phase: PagePhase;
+  message: string;
+  stack: string;
+}
+/**
+ * console.error, console.warn, an uncaught error or an unhandled rejection of the page.
+ */
+export interface Log {
+  v: 1;
+  type: "log";
+  level: "error" | "warning";
+  source: "console" | "page";
+  text: string;
+}
+/**
+ * The answer to a probe.
+ */
+export interface Capabilities {
+  v: 1;
+  type: "capabilities";
+  id: string;
+  user_agent: string;
+  webgpu: GpuCapability;
+  webnn: WebNNCapability;
+  wasm_simd: boolean;
+  wasm_threads: boolean;
+  cross_origin_isolated: boolean;
+  cores: number | null;
+  /**
+   * as the browser tells, rounded and capped by it
+   */
+  device_memory_gb: number | null;
+}
+/**
+ * The adapter that the browser gives; ``missing`` says why there is none.
+ */
+export interface GpuCapability {
+  adapter: AdapterInfo | null;
+  features: string[];
+  limits: {
+    [k: string]: number;
+  };
+  missing: string;
+}
+/**
+ * Device types for which a WebNN context could be made, and why the others could not.
+ */
+export interface WebNNCapability {
+  devices: ("cpu" | "gpu" | "npu")[];
+  missing: string;
+}
+/**
+ * Sent by the page's worker every 250 ms, whatever the main thread does, and at once when the phase changes.
+ */
+export interface Beat {
+  v: 1;
+  type: "beat";
+  /**
+   * as in its hello
+   */
+  page: string;
+  /**
+   * since the main thread last answered the worker
+   */
+  pulse_ms: number;
+  phase: PagePhase;
+  /**
+   * since the main thread announced the phase
+   */
+  phase_ms: number;
+}

@@ -1,0 +1,266 @@
+"""A test's way through the farm: claim → guard → run → record → decide → finish or send on.
+
+The only file that knows batches, browsers, breakers and recovery at once. Whoever reads it knows the product.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from celery import Task
+
+import recovery
+from breakers import CircuitOpenError
+from jobs.app import app
+from jobs.batches import Claim, HeldLease, NextAttempt, Refused, StaleAttempt, cancelled_verdict
+from jobs.browsers.failures import AttemptAborted, TestFailure
+from jobs.browsers.runner import run_test, simulate_test
+from jobs.routing import SIMULATION_QUEUE, browser_queue
+from jobs.specs import Measurement, Outcome, Verdict
+from jobs.worker import Backend, WorkerProcess, is_dead_sibling, worker_process
+from recovery import AttemptRecord, BrowserFailure, BrowserType, Evidence, FailureInfo, Phase, RecoveryLevel, RecoveryPolicy
+from recovery.actions import Action, Adjust, Fallback, GiveUp, Park, Reroute, Restart, Retry, Simulate
+
+log = logging.getLogger("breakwater.tasks")
+
+# Seconds an attempt waits for a circuit, however long that circuit says it stays open: then it looks again.
+LONGEST_PARKING = 30.0
+# Seconds in which a worker whose circuit opened leaves its queues (attendance.py looks each second).
+REROUTE_PAUSE = 1.5
+
+
+@app.task(bind=True)
+def run_attempt(self: Task, batch: str, test: str, number: int) -> None:
+    """Run an attempt of a test, and the ones that follow it in the same place. The message carries only names."""
+    worker = worker_process(self.request.hostname)
+    store = worker.backend.store
+    claim = store.claim(batch, test, number, worker.owner)
+    if isinstance(claim, Refused):
+        # When a child dies, Celery gives its message to a sibling: that one need not wait for the lease to end.
+        if claim.holder is not None and is_dead_sibling(claim.holder, worker.owner):
+            orphan = store.expire_now(batch, test, number, claim.holder)
+            if orphan is not None:
+                worker_lost(worker.backend, orphan)
+        return
+    with worker.keeper.hold(claim) as lease:
+        try:
+            while claim is not None:
+                lease.follow(claim)
+                claim = attempt(worker, claim, lease)
+        except StaleAttempt:
+            # Our lease ended under us and the test went on elsewhere: what this attempt did is dropped.
+            log.info("%s:%s attempt %d went on elsewhere; its result is dropped", batch, test, number)
+
+
+def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | None:
+    """One numbered attempt. Returns the next one where it follows in the same place, else None."""
+    backend, started = worker.backend, time.monotonic()
+
+    def record(outcome: str, cause: str = "", failure: FailureInfo | None = None) -> AttemptRecord:
+        return record_of(claim, worker.node, outcome, cause, failure, round(time.monotonic() - started, 3))
+
+    try:
+        with backend.registry.guard(*circuits_of(claim, worker.node), counted=(BrowserFailure,)):
+            measurement = run(worker, claim, lambda: lease.should_stop)
+    except CircuitOpenError as refusal:
+        return carry_out(backend, claim, record("circuit_open", str(refusal)), on_open_circuit(backend, claim, refusal))
+    except AttemptAborted:
+        if lease.claim_state() == "cancelled":
+            seconds = claim.claimed_at - claim.first_claimed_at + time.monotonic() - started
+            backend.store.finish(claim, cancelled_verdict(claim.spec, claim.history, round(seconds, 3)))
+        return None
+    except TestFailure as failure:
+        finish(backend, claim, record("failed", str(failure)), Outcome.FAILED, str(failure), failure.measurement)
+        return None
+    except BrowserFailure as error:
+        info = recovery.categorize_browser_failure(error, error.evidence)
+        entry = record(info.failure_type.value, info.message, info)
+        return carry_out(backend, claim, entry, on_failure(backend, claim, info, entry))
+    finish(backend, claim, record("passed"), Outcome.PASSED, "", measurement)
+    return None
+
+
+def record_of(
+    claim: Claim, node: str, outcome: str, cause: str, failure: FailureInfo | None, seconds: float
+) -> AttemptRecord:
+    """What the history keeps of an attempt."""
+    return AttemptRecord(
+        number=claim.number,
+        level=claim.level,
+        strategy=claim.strategy,
+        browser=claim.browser,
+        worker=node,
+        outcome=outcome,
+        failure_type=failure.failure_type if failure else None,
+        cause=cause,
+        started_at=claim.claimed_at,
+        seconds=seconds,
+    )
+
+
+def circuits_of(claim: Claim, node: str) -> tuple[str, ...]:
+    """The circuits that must let this attempt through. Simulation depends on no browser, so no browser's trouble stops it."""
+    if claim.browser is None:
+        return (f"worker:{node}", "task:simulation")
+    return (f"browser:{claim.browser.value}", f"worker:{node}", f"task:{claim.spec.model_type.value}")
+
+
+def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) -> Measurement:
+    """Prepare the session as the attempt's level asks, then run the test in it."""
+    if claim.browser is None:
+        return simulate_test(claim.spec)
+    if claim.level is RecoveryLevel.MINIMAL:
+        worker.pool.renew()
+    elif claim.level is RecoveryLevel.MODERATE:
+        worker.pool.restart()
+    return run_test(claim.spec, claim.number, claim.browser, claim.adjustments, worker.pool, should_stop)
+
+
+# Deciding
+
+
+def on_failure(backend: Backend, claim: Claim, failure: FailureInfo, entry: AttemptRecord) -> Action:
+    """What recovery makes of a failure, given who is at work and which circuits let calls through."""
+    policy = policy_of(claim)
+    return recovery.decide(failure, (*claim.history, entry), situation_of(backend, claim), policy)
+
+
+def on_open_circuit(backend: Backend, claim: Claim, refusal: CircuitOpenError) -> Action:
+    """A circuit refused the attempt: that is no failure of the test, it goes elsewhere or waits."""
+    kind, _, _ = refusal.name.partition(":")
+    return recovery.decide_open_circuit(
+        recovery.CircuitKind(kind), refusal.retry_after, claim.history, situation_of(backend, claim), policy_of(claim)
+    )
+
+
+def policy_of(claim: Claim) -> RecoveryPolicy:
+    """The default policy with the batch's overrides."""
+    return RecoveryPolicy.default().merged(claim.header.policy)
+
+
+def situation_of(backend: Backend, claim: Claim) -> recovery.Situation:
+    """The farm as it stands: browsers with live workers whose circuit lets calls through."""
+    queues = backend.presence.live_queues()
+    manned = [browser for browser in BrowserType if queues.get(browser_queue(browser))]
+    circuits = backend.registry.states(*(f"browser:{browser.value}" for browser in manned))
+    return recovery.Situation(
+        browser=claim.browser,
+        asked=claim.spec.browser,
+        model_type=claim.spec.model_type,
+        usable=tuple(browser for browser in manned if circuits[f"browser:{browser.value}"].lets_through),
+        simulation="simulated" in claim.header.allow and bool(queues.get(SIMULATION_QUEUE)),
+        elapsed=max(0.0, claim.claimed_at - claim.first_claimed_at),
+        jitter=random.random(),
+        adjustments=claim.adjustments,
+    )
+
+
+# Carrying out
+
+
+def carry_out(backend: Backend, claim: Claim, entry: AttemptRecord, action: Action) -> Claim | None:
+    """Do what was decided. Returns the claim of an attempt that follows in the same place, else None."""
+    note_recovery(backend, entry, succeeded=False)
+    store = backend.store
+    match action:
+        case Retry() | Restart(in_place=True):
+            if isinstance(action, Retry):
+                time.sleep(action.delay)
+            return store.next_in_place(claim, entry, action.level, action.strategy)
+        case Restart() | Adjust() | Fallback() | Simulate():
+            store.send_on(claim, entry, next_attempt(claim, action))
+        case Park() | Reroute():
+            # A rerouted test waits a moment too: until the sick worker has left the queue (attendance.py).
+            seconds = max(action.seconds, REROUTE_PAUSE) if isinstance(action, Reroute) else action.seconds
+            store.park(claim, entry, next_attempt(claim, action), min(seconds, LONGEST_PARKING))
+        case GiveUp():
+            finish(backend, claim, entry, Outcome.ERROR, action.reason)
+    return None
+
+
+def next_attempt(claim: Claim, action: Restart | Adjust | Fallback | Simulate | Reroute | Park) -> NextAttempt:
+    """Where the next attempt runs, and with which settings."""
+    browser, adjustments = claim.browser, claim.adjustments
+    if isinstance(action, Adjust):
+        adjustments = action.adjustments.model_dump(mode="json")
+    elif isinstance(action, Fallback):
+        browser = action.browser
+    elif isinstance(action, Simulate):
+        browser = None
+    queue = SIMULATION_QUEUE if browser is None else browser_queue(browser)
+    return NextAttempt(
+        queue=queue, browser=browser, level=action.level, strategy=action.strategy, adjustments=adjustments
+    )
+
+
+def finish(
+    backend: Backend,
+    claim: Claim,
+    entry: AttemptRecord,
+    outcome: Outcome,
+    reason: str,
+    measurement: Measurement | None = None,
+) -> None:
+    """Write the test's verdict; a later attempt's verdict stands if there is one."""
+    if outcome is Outcome.PASSED:
+        note_recovery(backend, entry, succeeded=True)
+    attempts = (*claim.history, entry)
+    spec = claim.spec
+    gave_result = outcome in {Outcome.PASSED, Outcome.FAILED}
+    backend.store.finish(
+        claim,
+        Verdict(
+            test=spec.id,
+            outcome=outcome,
+            reason=reason,
+            asked_browser=spec.browser,
+            browser=claim.browser if gave_result else None,
+            model=spec.model,
+            model_type=spec.model_type,
+            platform=spec.platform,
+            degraded=gave_result and claim.browser not in {None, spec.browser},
+            simulated=gave_result and claim.browser is None,
+            recovered=outcome is Outcome.PASSED and had_failure(claim.history),
+            measurement=measurement,
+            attempts=attempts,
+            seconds=round(entry.started_at + entry.seconds - claim.first_claimed_at, 3),
+        ),
+    )
+
+
+def had_failure(history: Sequence[AttemptRecord]) -> bool:
+    """Whether the infrastructure failed under the test before; an open circuit's detour is no failure."""
+    return any(entry.failure_type is not None for entry in history)
+
+
+def note_recovery(backend: Backend, entry: AttemptRecord, *, succeeded: bool) -> None:
+    """Tell the browser's circuit how a recovery ended, for its history and rates."""
+    if entry.level is None or entry.browser is None or entry.outcome == "circuit_open":
+        return
+    backend.registry.get(f"browser:{entry.browser.value}").record_recovery(
+        method=entry.strategy or "", browser=entry.browser.value, level=int(entry.level), succeeded=succeeded
+    )
+
+
+# What no worker can tell of itself: whoever runs the reaper calls these
+
+
+def worker_lost(backend: Backend, claim: Claim) -> None:
+    """An attempt's lease ran out: its worker died or hangs. That worker's circuit counts it, and the test goes on."""
+    backend.registry.record(f"worker:{claim.owner.node}", failed=True)
+    give_up_on(backend, claim, Evidence(worker_lost=True), f"the worker {claim.owner.node} was lost")
+
+
+def nobody_serves(backend: Backend, claim: Claim) -> None:
+    """A test waits where no worker is: its browser can't be launched anywhere."""
+    give_up_on(backend, claim, Evidence(phase=Phase.LAUNCH), f"no worker serves the queue {claim.queue}")
+
+
+def give_up_on(backend: Backend, claim: Claim, evidence: Evidence, cause: str) -> None:
+    """Send on, or end, a test whose attempt nobody else will report of."""
+    info = recovery.categorize_browser_failure(BrowserFailure(cause, evidence), evidence)
+    entry = record_of(claim, claim.owner.node, info.failure_type.value, cause, info, 0.0)
+    carry_out(backend, claim, entry, on_failure(backend, claim, info, entry))

@@ -1,0 +1,86 @@
+"""What a process of ours holds: connections for all, and in a worker's child the session pool and the leases' keeper.
+
+Made on first use in the process that uses it (Celery forks its children), never shared across a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+
+import psutil
+
+from breakers import CircuitBreakerRegistry
+from jobs.batches import BatchStore, LeaseKeeper, Owner, Presence
+from jobs.browsers.pool import SessionPool
+from jobs.connections import connect
+from jobs.settings import Settings, settings
+
+# One value for a worker's main process and the children that it forks: a holder with our BOOT whose pid is gone is dead.
+BOOT = uuid.uuid4().hex
+
+
+class Backend:
+    """The shared state as one process sees it: batches, circuits, and who is at work."""
+
+    def __init__(self, config: Settings) -> None:
+        self.client = connect(config.redis_url)
+        self.store = BatchStore(
+            self.client,
+            prefix=config.key_prefix,
+            lease_seconds=config.lease_seconds,
+            expiry_seconds=config.batch_expiry_seconds,
+        )
+        self.presence = Presence(self.client, prefix=config.key_prefix)
+        self.registry = CircuitBreakerRegistry(
+            self.client,
+            prefix=config.key_prefix,
+            failure_threshold=config.circuit_failure_threshold,
+            recovery_timeout=config.circuit_recovery_timeout,
+        )
+
+
+@dataclass
+class WorkerProcess:
+    """One child of a Celery worker."""
+
+    node: str
+    backend: Backend
+
+    @cached_property
+    def owner(self) -> Owner:
+        return Owner(node=self.node, boot=BOOT, pid=os.getpid())
+
+    @cached_property
+    def keeper(self) -> LeaseKeeper:
+        return LeaseKeeper(self.backend.store)
+
+    @cached_property
+    def pool(self) -> SessionPool:
+        return SessionPool(settings())
+
+
+_of_process: dict[int, WorkerProcess] = {}
+
+
+def worker_process(node: str) -> WorkerProcess:
+    """This process's own; a forked child never sees its parent's."""
+    pid = os.getpid()
+    if pid not in _of_process:
+        _of_process.clear()
+        _of_process[pid] = WorkerProcess(node, Backend(settings()))
+    return _of_process[pid]
+
+
+def is_dead_sibling(holder: Owner, owner: Owner) -> bool:
+    """Whether a lease's holder was a process of this same worker, and is gone. Pids of other workers tell us nothing."""
+    return holder.boot == owner.boot and holder.pid != owner.pid and not psutil.pid_exists(holder.pid)
+
+
+def close_worker_process() -> None:
+    """Close the browser, if this process has one. Called when a child of a worker ends."""
+    process = _of_process.pop(os.getpid(), None)
+    if process is not None and "pool" in process.__dict__:
+        process.pool.close()

@@ -1,0 +1,59 @@
+"""What level 3 changes about a browser, in words that every browser's own file translates. No flags here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from recovery.failures import FailureInfo
+from recovery.kinds import BrowserType, FailureType, ModelType
+
+
+class Adjustments(BaseModel):
+    """How a browser's settings differ from the default. Empty: not at all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    software_adapter: bool = Field(default=False, description="WebGPU on the software adapter, whatever GPU there is")
+    time_factor: float = Field(default=1.0, ge=1, le=10, description="the attempt's time limits are multiplied by it")
+    rules: tuple[str, ...] = Field(default=(), description="names of the rules that led here, in order")
+
+
+@dataclass(frozen=True)
+class AdjustmentRule:
+    """One cure: when it applies, and what it changes."""
+
+    name: str
+    applies: Callable[[FailureType, BrowserType, ModelType], bool]
+    change: Mapping[str, bool | float]
+
+
+# Every rule pulls a lever that cures something; a rule without an effect doesn't belong here.
+RULES = (
+    AdjustmentRule(
+        "software adapter after a GPU error",
+        # Safari's engine has no adapter to choose.
+        lambda failure, browser, _: failure is FailureType.GPU_ERROR and browser is not BrowserType.SAFARI,
+        {"software_adapter": True},
+    ),
+    AdjustmentRule(
+        "twice the time after a timeout",
+        lambda failure, _browser, _model: failure is FailureType.TIMEOUT,
+        {"time_factor": 2.0},
+    ),
+)
+
+
+def adjust(failure: FailureInfo, browser: BrowserType, model_type: ModelType, previous: Adjustments) -> Adjustments:
+    """The settings for the next browser: ``previous`` and whatever cures this failure.
+
+    Where no rule applies, or all that do were used before, ``previous`` comes back as it is: level 3 then means
+    just a fresh browser on any worker of the queue.
+    """
+    adjusted = previous
+    for rule in RULES:
+        if rule.name not in previous.rules and rule.applies(failure.failure_type, browser, model_type):
+            adjusted = adjusted.model_copy(update={**rule.change, "rules": (*adjusted.rules, rule.name)})
+    return adjusted

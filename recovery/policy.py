@@ -1,0 +1,142 @@
+"""How far recovery goes: start levels, limits, budgets, backoff, fallback orders. The defaults lie in policy.toml.
+
+Values only; what follows from them is decided in decision.py.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from recovery.kinds import BrowserType, FailureType, ModelType, RecoveryLevel
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Limit = Annotated[int, Field(ge=0, le=10)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StartLevels(_Table):
+    """The level that the recovery of each failure begins with."""
+
+    launch: RecoveryLevel
+    connection: RecoveryLevel
+    timeout: RecoveryLevel
+    crash: RecoveryLevel
+    resource_exhaustion: RecoveryLevel
+    gpu: RecoveryLevel
+    api: RecoveryLevel
+    internal: RecoveryLevel
+
+
+class Limits(_Table):
+    """How often a test may take each level; 0 switches a level off."""
+
+    minimal: Limit
+    moderate: Limit
+    aggressive: Limit
+    fallback: Limit
+    simulation: Limit
+
+
+class Backoff(_Table):
+    """Exponential waiting, in seconds, of which a random part may be left out."""
+
+    base: Seconds
+    factor: float = Field(ge=1, le=10)
+    cap: Seconds
+    jitter: float = Field(ge=0, le=1, description="the largest part of a wait that may be left out")
+
+    def seconds(self, repetition: int, jitter: float) -> float:
+        """The wait before the ``repetition``-th try, counted from 0. ``jitter`` is the random number, in [0, 1)."""
+        # After so many tries only the cap matters, and the power would overflow.
+        wait = min(self.cap, self.base * self.factor ** min(repetition, 50))
+        return wait * (1 - self.jitter * jitter)
+
+
+class FallbackOrder(_Table):
+    """The browsers to fall back to at level 4, best first, for each family of models."""
+
+    text: tuple[BrowserType, ...]
+    vision: tuple[BrowserType, ...]
+    audio: tuple[BrowserType, ...]
+    multimodal: tuple[BrowserType, ...]
+
+    @field_validator("*")
+    @classmethod
+    def _each_once(cls, order: tuple[BrowserType, ...]) -> tuple[BrowserType, ...]:
+        if len(set(order)) != len(order):
+            raise ValueError("a browser is named twice")
+        return order
+
+
+class RecoveryPolicy(_Table):
+    """What recovery may do for a test. Immutable; ``merged`` gives another one."""
+
+    max_attempts: int = Field(ge=1, le=50)
+    max_seconds: Seconds
+    max_detours: int = Field(ge=0, le=1000)
+    start_level: StartLevels
+    limits: Limits
+    backoff: Backoff
+    fallback_order: FallbackOrder
+
+    @classmethod
+    def default(cls) -> Self:
+        """The policy of policy.toml."""
+        return cls.model_validate(_default_tables())
+
+    def merged(self, overrides: Mapping[str, Any]) -> Self:
+        """This policy with some values replaced; tables are merged key by key.
+
+        Raises:
+            ValueError: an unknown key, or a value that is not allowed; one line that names it.
+        """
+        if not overrides:
+            return self
+        tables = _merge(self.model_dump(), overrides, at="recovery")
+        try:
+            return type(self).model_validate(tables)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(("recovery", *map(str, first["loc"])))
+            raise ValueError(f"{place}: {first['msg']}; it is {first['input']!r}") from error
+
+    def starts_at(self, failure: FailureType) -> RecoveryLevel | None:
+        """The level to begin with; None for a test failure, which is never recovered."""
+        if failure is FailureType.TEST_FAILURE:
+            return None
+        level: RecoveryLevel = getattr(self.start_level, failure.value)
+        return level
+
+    def limit(self, level: RecoveryLevel) -> int:
+        """How often a test may take this level."""
+        limit: int = getattr(self.limits, level.name.lower())
+        return limit
+
+    def browsers_for(self, model: ModelType) -> tuple[BrowserType, ...]:
+        """The browsers to fall back to, the most suitable first."""
+        order: tuple[BrowserType, ...] = getattr(self.fallback_order, model.value)
+        return order
+
+
+@cache
+def _default_tables() -> Mapping[str, Any]:
+    return tomllib.loads(files("recovery").joinpath("policy.toml").read_text("utf-8"))
+
+
+def _merge(tables: Mapping[str, Any], overrides: Mapping[str, Any], at: str) -> dict[str, Any]:
+    merged = dict(tables)
+    for key, value in overrides.items():
+        if key not in merged:
+            raise ValueError(f"{at}.{key}: unknown; allowed are {', '.join(merged)}")
+        is_table = isinstance(merged[key], Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(merged[key], value, at=f"{at}.{key}") if is_table else value
+    return merged

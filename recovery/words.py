@@ -1,0 +1,128 @@
+"""The words by which messages of drivers, browsers, pages and runtimes are told apart. Used last, after the evidence.
+
+A pattern belongs here if it names a condition, in any browser's way of saying it; not if it copies one message.
+"""
+
+from __future__ import annotations
+
+import re
+
+
+def _any_of(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+_BROWSER = r"(driver|binary|executable|browser|chrome|chromium|firefox|edge|safari|webkit\w*)"
+
+RESOURCE = _any_of(
+    r"out[ _-]of[ _-]((device|host|gpu|video|shared|heap)[ _])?memory",
+    r"\boom\b|oom[- ]?kill",
+    r"no space left|\benospc\b|disk (is )?full|quota ?exceeded|exceeded the quota|quota has been exceeded",
+    r"(can(no|')t|could not|couldn't|unable to|failed to|failure to) allocate|allocation (has )?fail",
+    r"bad_alloc|enlarge memory|memory limit|not enough (memory|space)|insufficient (memory|resources|space)",
+    r"too many open files|resource temporarily unavailable|can(no|')t start new thread|cannot fork",
+    r"heap limit|allocation size overflow|/dev/shm|shared memory",
+)
+
+LAUNCH = _any_of(
+    r"session not created|(could not|unable to|failed to) (create|start) (a )?(new )?session",
+    r"no \w+ binary at|cannot find \w+ binary|is not a \w+ executable|expected browser binary location",
+    r"(unable to|can(no|')t|could not|couldn't|failed to) (find|locate|obtain|start|launch|spawn)\b.{0,60}" + _BROWSER,
+    _BROWSER + r"\b.{0,60}(failed to start|did not start|not found|does(n't| not) exist|unexpectedly exited"
+    r"|needs to be in path|wrong permissions|not executable|not installed)",
+    r"exec format error|cannot execute binary|error while loading shared libraries",
+    r"devtoolsactiveport|process unexpectedly closed with status|user data directory is already in use",
+    r"only supports (chrome|microsoft ?edge|chromium|firefox) version",
+    r"(can(no|')t|unable to|could not) open display|missing x server",
+    r"unable to find a matching set of capabilities|failed to launch|launch failed",
+)
+
+# What stands in the path of a file that is needed to start a browser.
+LAUNCH_FILE = _any_of(_BROWSER)
+
+CRASH = _any_of(
+    r"(tab|page|target|renderer|browser|content process|web ?process|process)( has| was)?( been)? crash",
+    r"crashed unexpectedly|aw,? snap",
+    r"(browser|renderer|content process|web ?process|worker)\b.{0,40}"
+    r"(\bdied|was killed|been killed|terminated|exited|is gone|has gone|disappeared|was lost)",
+    r"segmentation fault|core dumped|\bsig(segv|abrt|kill|bus|ill|trap)\b|signal:? ?(4|5|6|7|9|11)\b",
+)
+
+# The programming interface is missing altogether; asked before GPU, whose words the same sentences contain.
+API_MISSING = _any_of(
+    r"navigator\.(ml|gpu)\b.{0,10} (undefined|null|missing|absent|not (available|defined|supported|present))",
+    r"(reading|property) ['\"]?(ml|gpu|createcontext|requestadapter)\b|evaluating ['\"]?navigator\.(ml|gpu)",
+    r"\bno (webgpu|webnn)\b|(requestadapter|createcontext) is not a function",
+)
+
+GPU = _any_of(
+    r"device[ _]?(was|is|has been)?[ _]?(lost|hung|removed)|(lost|losing) (the )?(gpu |webgpu )?device",
+    r"(gpu|webgpu|graphics|compatible|suitable|available|no|null) ?adapters?\b|requestadapter|requestdevice",
+    r"gpu ?process|gpu (error|crash|hang|reset|is hung|access not allowed)|gpu\w*error\b",
+    r"(webgl|gl|rendering|graphics) ?context (was )?(lost|could not)|context_lost",
+    r"\bvk_error|\bvulkan\b|\bdxgi_|\bd3d1[12]|swiftshader|llvmpipe|lavapipe|\bwgpu\b",
+    r"shader ?(module|compil|translation|validation)|(compute|render) ?pipeline|\bwgsl\b",
+)
+
+API = _any_of(
+    r"navigator\.(ml|gpu)\b|\bwebnn\b|\bmlcontext\b|\bmlgraph",
+    r"notsupportederror|unknown command|unsupported operation",
+    r"(webgpu|webassembly|wasm|simd|sharedarraybuffer|bidi)\b.{0,40}"
+    r"(not (supported|available|enabled|implemented|defined)|unsupported|unavailable|disabled|missing)",
+    r"no available backend|backend\b.{0,60}(not (found|available|supported)|unavailable|unsupported)",
+    r"(execution )?provider\b.{0,60}not (available|supported|found)|could not find an implementation",
+    r"(not support|unsupported|not implement|no implementation|unimplemented)\w*\b.{0,60}"
+    r"\b(op|ops|operators?|operations?|data ?types?|backends?|features?|platform|api|command|kernel)\b",
+    r"\b(op|ops|operators?|operations?|data ?types?|feature|api|command|kernel)\b.{0,80}"
+    r"(not (been )?(support|implement|available)\w*|unsupported|unimplemented)",
+)
+
+TIMEOUT = _any_of(
+    r"time[d]?[ -]?outs?\b|\btime ?limit|deadline|took too long|ran out of time|err_timed_out",
+    r"no (byte|answer|response|reply|data|message|heartbeat|beat|pulse|sign of life)\b.{0,60}(in|within|for) [\d.]+ ?m?s",
+    r"not respond|unresponsive|\bhung\b|\bhangs?\b|hanging|is stuck|stopped responding|stalled",
+    r"exceeded [\d.]+ ?(s|ms|secs?|seconds|milliseconds|minutes)\b",
+)
+
+# What drivers, not users' own waits, say of time that ran out.
+DRIVER_TIMEOUT = _any_of(
+    r"^(script )?timeout\b|from renderer|script timeout|(navigation|loading|page load|script).{0,20}timed out"
+    r"|timed out after [\d.]+ ?ms|read timed out",
+)
+
+LOST_SESSION = _any_of(
+    r"invalid session id|no such session|session (deleted|is closed|was closed|not found|terminated|does not exist)",
+    r"not connected to devtools|unable to connect to renderer|\w+ not reachable|disconnected",
+    r"failed to decode response from marionette|without establishing a connection|marionette.{0,40}(closed|destroyed)",
+    r"no such window|web view not found|window (was )?(already )?closed|browsing context has been discarded",
+    r"no such execution context|actor .{0,60}destroyed|target (page, context or browser )?(has been )?closed",
+)
+
+CONNECTION = _any_of(
+    r"connection\b.{0,40}(refused|reset|aborted|closed|lost|dropped|broken|failed|error|interrupted)",
+    r"(lost|refused|reset|closed|failed)\b.{0,20} connection|(could not|cannot|can't|failed to|unable to) connect",
+    r"\be(connrefused|connreset|connaborted|pipe|hostunreach|netunreach)\b|broken pipe|errno (32|104|111|113)\b",
+    r"max retries exceeded|remote end closed|socket (hang up|is closed)|bad ?gateway|unreachable|websocket",
+    r"failed to fetch|load failed|networkerror|network (error|changed|is down)|name resolution|getaddrinfo",
+    r"net::err_|neterror|ns_error_(net|connection)\w*",
+)
+
+# A browser's error pages that say that the address itself is wrong.
+WRONG_ADDRESS = _any_of(
+    r"err_(invalid_url|file_not_found|unknown_url_scheme)|malformedurl|unknownprotocol|filenotfound"
+)
+
+WRONG_RESULT = _any_of(
+    r"tolerance|(wrong|unexpected|incorrect) (numbers?|outputs?|results?|values?|shape|dtype)",
+    r"\b(outputs?|results?|values?|shapes?|dtypes?|arrays?|numbers?)\b.{0,40}"
+    r"(mismatch|differ|not (equal|close|match|finite))",
+    r"mismatch(ed)? .{0,20}(elements|outputs?|results?|values?|shapes?)",
+)
+
+INVALID_MODEL = _any_of(
+    r"protobuf|(invalid|corrupt\w*|broken|malformed|truncated|bad) .{0,20}(model|onnx|weights?|graph)\b",
+    r"\b(model|onnx|weights?|graph)\b.{0,40}(corrupt|malformed|truncated|invalid|not (a )?valid|missing|404|not found)",
+    r"(load|pars|read|deserializ)\w* (the )?model|no opset|not a registered (function|op)",
+)
+
+NOT_FOUND = _any_of(r"\b(404|410)\b|not found")

@@ -1,0 +1,123 @@
+"""All five levels of recovery, each by a real fault in real browsers; and a test's own failure, which has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.numpy_helper
+import pytest
+
+from jobs.models.catalogue import catalogue
+from tests.commands import Command, read_report
+
+LEVELS = """
+timeout = 20
+allow = ["degraded", "simulated"]
+[matrix]
+browsers = ["chrome"]
+models = ["bert-base-uncased", "t5-small", "vit-base-patch16-224", "whisper-tiny", "clip-vit-base-patch32"]
+platforms = ["webgpu"]
+
+[[fault]] # level 1: the page hangs once
+kind = "page_hung"
+model = "bert-base-uncased"
+
+[[fault]] # level 2: the browser is killed once
+kind = "browser_killed"
+model = "t5-small"
+
+[[fault]] # level 3: no adapter, until the settings ask for the software one
+kind = "no_adapter"
+model = "vit-base-patch16-224"
+attempts = "all"
+
+[[fault]] # level 4: Chrome is not there
+kind = "binary_missing"
+model = "whisper-tiny"
+attempts = "all"
+on = "chrome"
+
+[[fault]] # level 5: no browser is there
+kind = "binary_missing"
+model = "clip-vit-base-patch32"
+attempts = "all"
+"""
+
+Runner = Callable[[str], tuple[int, dict[str, Any], str]]
+
+
+@pytest.fixture
+def run_batch(tmp_path: Path) -> Iterator[Runner]:
+    commands = []
+
+    def run(batch: str) -> tuple[int, dict[str, Any], str]:
+        (tmp_path / "batch.toml").write_text(batch, encoding="utf-8")
+        command = Command(["run", "batch.toml", "--report-json", "report.json"], tmp_path)
+        commands.append(command)
+        code = command.wait(150)
+        command.assert_nothing_left()
+        return code, read_report(tmp_path / "report.json"), command.output
+
+    yield run
+    for command in commands:
+        command.kill()
+
+
+def test_each_level_brings_a_test_back(run_batch: Runner) -> None:
+    code, report, output = run_batch(LEVELS)
+    assert code == 0, output
+    verdicts = {verdict["model"]: verdict for verdict in report["verdicts"]}
+    ways = {
+        model: [(entry["level"], entry["browser"], entry["outcome"]) for entry in verdict["attempts"]]
+        for model, verdict in verdicts.items()
+    }
+    assert ways == {
+        "bert-base-uncased": [(None, "chrome", "timeout"), (1, "chrome", "passed")],
+        "t5-small": [(None, "chrome", "crash"), (2, "chrome", "passed")],
+        "vit-base-patch16-224": [(None, "chrome", "gpu"), (3, "chrome", "passed")],
+        "whisper-tiny": [(None, "chrome", "launch"), (4, "firefox", "passed")],
+        "clip-vit-base-patch32": [(None, "chrome", "launch"), (4, "firefox", "launch"), (5, None, "passed")],
+    }
+    assert {model for model, verdict in verdicts.items() if verdict["degraded"]} == {"whisper-tiny"}
+    assert {model for model, verdict in verdicts.items() if verdict["simulated"]} == {"clip-vit-base-patch32"}
+    assert all(verdict["recovered"] for verdict in verdicts.values())
+    for verdict in verdicts.values():
+        for entry in verdict["attempts"]:
+            assert entry["worker"]
+            assert entry["seconds"] >= 0
+            assert entry["cause"] or entry["outcome"] == "passed"
+    on_gpu = verdicts["vit-base-patch16-224"]["measurement"]
+    assert on_gpu["backend"] == "webgpu"
+    assert on_gpu["adapter"]["software"] is True
+    assert verdicts["clip-vit-base-patch32"]["measurement"]["backend"] == "native"
+
+
+def test_a_planted_wrong_weight_is_failed_and_not_retried(run_batch: Runner, tmp_path: Path) -> None:
+    right = catalogue()["bert-base-uncased"].path
+    model = onnx.load(right)
+    largest = max(model.graph.initializer, key=lambda tensor: np.prod(tensor.dims) if tensor.data_type == 1 else 0)
+    weights = onnx.numpy_helper.to_array(largest).copy()
+    weights.flat[:: max(1, weights.size // 50)] += 0.5
+    largest.CopyFrom(onnx.numpy_helper.from_array(weights, largest.name))
+    onnx.save(model, tmp_path / "wrong.onnx")
+
+    code, report, output = run_batch(f"""
+        [matrix]
+        browsers = ["chrome"]
+        models = ["wrong-bert"]
+        platforms = ["wasm"]
+        [[model]]
+        name = "wrong-bert"
+        type = "text"
+        path = "wrong.onnx"
+        reference = "{right}"
+    """)
+    assert code == 1, output
+    [verdict] = report["verdicts"]
+    assert verdict["outcome"] == "failed"
+    assert len(verdict["attempts"]) == 1
+    assert verdict["measurement"]["max_abs_error"] > verdict["measurement"]["tolerance"]

@@ -1,0 +1,119 @@
+"""The ``breakwater`` command as a user runs it: a process of its own, watched from outside, and searched for afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+class Command:
+    """One run of ``breakwater`` in a folder of its own. Everything it starts carries a mark in its environment."""
+
+    def __init__(self, arguments: list[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
+        self.mark = uuid.uuid4().hex
+        self.scratch = folder / "scratch"
+        self.scratch.mkdir()
+        self._output = folder / "output.txt"
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("BREAKWATER_")}
+        environment |= {"TMPDIR": str(self.scratch), "BREAKWATER_TEST_MARK": self.mark, "CI": "true", **(env or {})}
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "jobs.cli", *arguments],
+                stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=environment,
+                start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(encoding="utf-8", errors="replace")
+
+    def wait(self, timeout: float) -> int:
+        return self.process.wait(timeout)
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def processes(self) -> Iterator[psutil.Process]:
+        """All living processes that this run started, itself included, wherever they hang in the tree."""
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("BREAKWATER_TEST_MARK") == self.mark:
+                    yield process
+            except psutil.Error:
+                continue
+
+    def find(self, wanted: Callable[[psutil.Process], bool], timeout: float) -> psutil.Process:
+        """Wait until a process of the run is as wanted."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            for process in self.processes():
+                try:
+                    if wanted(process):
+                        return process
+                except psutil.Error:
+                    continue
+            assert self.process.poll() is None, f"the command ended first:\n{self.output}"
+            time.sleep(0.05)
+        raise AssertionError(f"no such process within {timeout} s:\n{self.output}")
+
+    def assert_nothing_left(self, timeout: float = 5.0) -> None:
+        """No process, zombie or temporary file of the run outlives it."""
+        deadline = time.monotonic() + timeout
+        while True:
+            left = [str(process) for process in self.processes()]
+            files = sorted(str(path.relative_to(self.scratch)) for path in self.scratch.iterdir())
+            if not left and not files:
+                return
+            assert time.monotonic() < deadline, f"left behind: {left} {files}"
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """End the command, for a fixture's end; its wardens end the rest."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return report
+
+
+def is_worker_main(name: str) -> Callable[[psutil.Process], bool]:
+    """The main process of an embedded worker node."""
+
+    def wanted(process: psutil.Process) -> bool:
+        return _is_node(process, name) and not _is_node(process.parent(), name)
+
+    return wanted
+
+
+def is_worker_child(name: str) -> Callable[[psutil.Process], bool]:
+    """A pool process of an embedded worker node that has a browser by now."""
+
+    def wanted(process: psutil.Process) -> bool:
+        return _is_node(process, name) and _is_node(process.parent(), name) and bool(process.children())
+
+    return wanted
+
+
+def _is_node(process: psutil.Process | None, name: str) -> bool:
+    if process is None:
+        return False
+    command = process.cmdline()
+    return "celery" in command and f"{name}@%h" in command and "unshare" not in command[0] and "sh" not in command[0]
+
+
+def is_program(*names: str) -> Callable[[psutil.Process], bool]:
+    """A browser's main process or a driver, by the program's name."""
+    return lambda process: process.name() in names and "--type=" not in " ".join(process.cmdline())

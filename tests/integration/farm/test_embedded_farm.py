@@ -1,0 +1,59 @@
+"""The embedded farm: a Redis with a password, workers that announce themselves, all started again when they die."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from jobs.batches import Presence
+from jobs.farm import Farm
+from recovery import BrowserType
+
+
+@pytest.fixture
+def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Farm([BrowserType.CHROME]) as started:
+        yield started
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not become true"
+        time.sleep(0.05)
+
+
+def test_it_serves_its_queues_and_revives_what_dies(farm: Farm, tmp_path: Path) -> None:
+    client = redis.Redis.from_url(farm.url)
+    presence = Presence(client)
+    until(lambda: set(presence.live_queues()) == {"browser.chrome", "simulation"})
+
+    before = {node.node: node.boot for node in presence.nodes()}
+    pid = farm.workers["chrome"].pid
+    assert pid is not None
+    psutil.Process(pid).kill()
+    until(lambda: farm.tend() == ["chrome"])
+    until(lambda: any(node.node.startswith("chrome@") and node.boot != before[node.node] for node in presence.nodes()))
+
+    client.set("kept", "yes")
+    client.execute_command("WAITAOF", 1, 0, 5000) if "waitaof" in client.command() else client.bgrewriteaof()
+    server = next(part for part in psutil.Process().children(recursive=True) if part.name() == "redis-server")
+    until(lambda: client.info("persistence")["aof_last_write_status"] == "ok" and not client.info()["aof_rewrite_in_progress"])
+    server.kill()
+    until(lambda: "redis" in farm.tend())
+    assert client.get("kept") == b"yes"
+
+    farm.stop()
+    assert not list(tmp_path.iterdir())
+
+
+def test_its_redis_wants_the_password(farm: Farm) -> None:
+    url = farm.url.split("@")[1]
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis.from_url(f"redis://{url}").ping()
