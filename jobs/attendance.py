@@ -44,7 +44,7 @@ class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
         self._timer = consumer.timer.call_repeatedly(INTERVAL, self._round, (consumer,))
         self._round(consumer)
 
-    def stop(self, consumer: Any) -> None:
+    def stop(self, consumer: Any) -> None:  # noqa: ARG002 - a bootstep's signature
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

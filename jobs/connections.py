@@ -36,7 +36,10 @@ def connect_checked(url: str) -> redis.Redis:
         RedisUnavailable: within 5 seconds.
     """
     probe = redis.Redis.from_url(
-        url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=CONNECT_TIMEOUT, retry=Retry(ExponentialBackoff(), 0)
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        socket_timeout=CONNECT_TIMEOUT,
+        retry=Retry(ExponentialBackoff(), 0),
     )
     try:
         probe.ping()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ from typing import Self
 
 import redis
 
+from jobs.ports import free_port
 from jobs.processes import OwnedProcess
 from jobs.routing import SIMULATION_QUEUE, browser_queue
 from jobs.scratch import ScratchFolder, sweep
@@ -53,7 +53,9 @@ class Farm:
             log_dir: where the workers' logs are kept; ``None``: they vanish with the farm.
             env: the workers' environment; ``None``: ours.
         """
-        self._queues = {browser.value: browser_queue(browser) for browser in browsers} | {"simulation": SIMULATION_QUEUE}
+        self._queues = {browser.value: browser_queue(browser) for browser in browsers} | {
+            "simulation": SIMULATION_QUEUE
+        }
         self._concurrency = concurrency
         self._log_dir = log_dir
         self._env = dict(os.environ if env is None else env)
@@ -61,7 +63,7 @@ class Farm:
         self._workers: dict[str, OwnedProcess] = {}
         self._restarts = dict.fromkeys((*self._queues, "redis"), 0)
         self._password = secrets.token_urlsafe(24)
-        self._port = _free_port()
+        self._port = free_port()
         self._folder: Path | None = None
 
     @property
@@ -177,9 +179,3 @@ def _answers(client: redis.Redis) -> bool:
         return bool(client.ping())
     except redis.RedisError:  # not up yet, or still loading its file
         return False
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -12,6 +12,11 @@ def browser_queue(browser: BrowserType) -> str:
     return f"browser.{browser.value}"
 
 
+def queue_for(browser: BrowserType | None) -> str:
+    """The queue for an attempt in this browser, or in none: simulation."""
+    return SIMULATION_QUEUE if browser is None else browser_queue(browser)
+
+
 QUEUE_NAMES = (*(browser_queue(browser) for browser in BrowserType), SIMULATION_QUEUE)
 
 _EXCHANGE = Exchange("breakwater", type="direct")

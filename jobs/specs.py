@@ -54,7 +54,9 @@ class ModelSource(_Value):
     type: ModelType
     path: Path
     reference: Path | None = Field(default=None, description="the model that gives the expected outputs; null: path")
-    tolerance: float | None = Field(default=None, gt=0, description="largest absolute error; null: per backend")
+    tolerance: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="largest absolute error; null: per backend"
+    )
 
 
 class TestSpec(_Value):
@@ -70,6 +72,7 @@ class TestSpec(_Value):
     timeout: float = Field(default=60.0, gt=0, le=3600, description="seconds that one attempt may take")
     own_model: ModelSource | None = None
     faults: tuple[FaultSpec, ...] = ()
+    simulate: bool = Field(default=False, description="no browser at all, from the first attempt on")
 
 
 class AdapterInfo(_Value):

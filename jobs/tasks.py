@@ -18,11 +18,21 @@ from jobs.app import app
 from jobs.batches import Claim, HeldLease, NextAttempt, Refused, StaleAttempt, cancelled_verdict
 from jobs.browsers.failures import AttemptAborted, TestFailure
 from jobs.browsers.runner import run_test, simulate_test
-from jobs.routing import SIMULATION_QUEUE, browser_queue
+from jobs.routing import SIMULATION_QUEUE, browser_queue, queue_for
 from jobs.specs import Measurement, Outcome, Verdict
 from jobs.worker import Backend, WorkerProcess, is_dead_sibling, worker_process
-from recovery import AttemptRecord, BrowserFailure, BrowserType, Evidence, FailureInfo, Phase, RecoveryLevel, RecoveryPolicy
+from recovery import (
+    AttemptRecord,
+    BrowserFailure,
+    BrowserType,
+    Evidence,
+    FailureInfo,
+    Phase,
+    RecoveryLevel,
+    RecoveryPolicy,
+)
 from recovery.actions import Action, Adjust, Fallback, GiveUp, Park, Reroute, Restart, Retry, Simulate
+from recovery.failures import InternalFailure
 
 log = logging.getLogger("breakwater.tasks")
 
@@ -47,9 +57,9 @@ def run_attempt(self: Task, batch: str, test: str, number: int) -> None:
         return
     with worker.keeper.hold(claim) as lease:
         try:
-            while claim is not None:
-                lease.follow(claim)
-                claim = attempt(worker, claim, lease)
+            following: Claim | None = claim
+            while following is not None:
+                following = attempt(worker, following, lease)
         except StaleAttempt:
             # Our lease ended under us and the test went on elsewhere: what this attempt did is dropped.
             log.info("%s:%s attempt %d went on elsewhere; its result is dropped", batch, test, number)
@@ -79,6 +89,13 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
         info = recovery.categorize_browser_failure(error, error.evidence)
         entry = record(info.failure_type.value, info.message, info)
         return carry_out(backend, claim, entry, on_failure(backend, claim, info, entry))
+    except Exception as error:
+        # A defect of ours must not cost the test its verdict: it is a failure of the infrastructure like any other.
+        log.exception("%s:%s attempt %d", claim.batch, claim.test, claim.number)
+        defect = InternalFailure(f"{type(error).__name__}: {error}", Evidence(browser=claim.browser))
+        info = recovery.categorize_browser_failure(defect, defect.evidence)
+        entry = record(info.failure_type.value, info.message, info)
+        return carry_out(backend, claim, entry, on_failure(backend, claim, info, entry))
     finish(backend, claim, record("passed"), Outcome.PASSED, "", measurement)
     return None
 
@@ -102,7 +119,7 @@ def record_of(
 
 
 def circuits_of(claim: Claim, node: str) -> tuple[str, ...]:
-    """The circuits that must let this attempt through. Simulation depends on no browser, so no browser's trouble stops it."""
+    """The circuits that must let this attempt through. Simulation needs no browser: no browser's trouble stops it."""
     if claim.browser is None:
         return (f"worker:{node}", "task:simulation")
     return (f"browser:{claim.browser.value}", f"worker:{node}", f"task:{claim.spec.model_type.value}")
@@ -185,14 +202,17 @@ def next_attempt(claim: Claim, action: Restart | Adjust | Fallback | Simulate | 
     """Where the next attempt runs, and with which settings."""
     browser, adjustments = claim.browser, claim.adjustments
     if isinstance(action, Adjust):
-        adjustments = action.adjustments.model_dump(mode="json")
+        adjustments = action.adjustments
     elif isinstance(action, Fallback):
         browser = action.browser
     elif isinstance(action, Simulate):
         browser = None
-    queue = SIMULATION_QUEUE if browser is None else browser_queue(browser)
     return NextAttempt(
-        queue=queue, browser=browser, level=action.level, strategy=action.strategy, adjustments=adjustments
+        queue=queue_for(browser),
+        browser=browser,
+        level=action.level,
+        strategy=action.strategy,
+        adjustments=adjustments,
     )
 
 

@@ -18,7 +18,8 @@ from jobs.browsers.pool import SessionPool
 from jobs.connections import connect
 from jobs.settings import Settings, settings
 
-# One value for a worker's main process and the children that it forks: a holder with our BOOT whose pid is gone is dead.
+# One value for a worker's main process and the children that it forks: whoever holds a lease with our BOOT and a pid
+# that is gone is dead.
 BOOT = uuid.uuid4().hex
 
 
@@ -75,7 +76,7 @@ def worker_process(node: str) -> WorkerProcess:
 
 
 def is_dead_sibling(holder: Owner, owner: Owner) -> bool:
-    """Whether a lease's holder was a process of this same worker, and is gone. Pids of other workers tell us nothing."""
+    """Whether a lease's holder was a process of this same worker, and is gone. Others' pids tell us nothing."""
     return holder.boot == owner.boot and holder.pid != owner.pid and not psutil.pid_exists(holder.pid)
 
 

@@ -95,3 +95,10 @@ class Case:
     def says(self, words: re.Pattern[str]) -> bool:
         """Whether any message of the chain contains these words."""
         return words.search(self.text) is not None
+
+    def driver_says(self, words: re.Pattern[str]) -> bool:
+        """Whether what a WebDriver said, somewhere in the chain, contains these words."""
+        drivers = (
+            link for link in self.chain if any(kind.__name__ == "WebDriverException" for kind in type(link).__mro__)
+        )
+        return any(words.search(said_by(link)) for link in drivers)

@@ -176,7 +176,7 @@ def _must_leave(past: Past, situation: Situation, policy: RecoveryPolicy) -> boo
 
 def _untried(past: Past, situation: Situation, policy: RecoveryPolicy) -> list[BrowserType]:
     """The browsers that level 4 may still take, the best first. The one asked for suits best, if it never ran."""
-    if past.times(RecoveryLevel.FALLBACK) >= policy.limits.fallback:
+    if situation.browser is None or past.times(RecoveryLevel.FALLBACK) >= policy.limits.fallback:
         return []
     order = dict.fromkeys((situation.asked, *policy.browsers_for(situation.model_type)))
     return [
@@ -196,13 +196,13 @@ def _way_round(
     if spent := _budget_spent(past, situation, policy):
         return GiveUp(reason=f"{spent}; {reason}")
     if past.detours >= policy.max_detours:
-        if situation.simulation and not past.times(RecoveryLevel.SIMULATION) and policy.limits.simulation:
+        if situation.browser is not None and situation.simulation and policy.limits.simulation:
             return Simulate()
         return GiveUp(reason=f"{reason}, after {past.detours} detours round open circuits")
     wait = policy.backoff.seconds(len(past.latest_detours), jitter=0.0)
     if kind is CircuitKind.WORKER:
         return Reroute(seconds=wait, reason=reason)
-    if kind is CircuitKind.BROWSER and situation.browser is not None:
+    if kind is CircuitKind.BROWSER:
         # Two browsers whose circuits flap would otherwise hand a test to each other without a pause.
         visited = {record.browser for record in past.latest_detours}
         for browser in _untried(past, situation, policy):

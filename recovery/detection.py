@@ -17,7 +17,19 @@ _BROWSER_WORDS = {
 # beginning. The order matters: "hubert" contains "bert", "clip-vit" and "vit-gpt2" name two families.
 _MODEL_STEMS = {
     ModelType.MULTIMODAL: (
-        *("clip", "llava", "blip", "flava", "flamingo", "vilt", "visualbert", "lxmert", "layoutlm", "idefics"),
+        *(
+            "clip",
+            "siglip",
+            "llava",
+            "blip",
+            "flava",
+            "flamingo",
+            "vilt",
+            "visualbert",
+            "lxmert",
+            "layoutlm",
+            "idefics",
+        ),
         *(
             "paligemma",
             "fuyu",

@@ -44,7 +44,7 @@ class FailureInfo(BaseModel):
     evidence: Evidence
 
 
-class BrowserFailure(Exception):  # noqa: N818 - "failure" is the glossary's word for what is the infrastructure's
+class BrowserFailure(Exception):
     """The infrastructure failed under a test. Only these reach circuits and recovery."""
 
     failure_type: ClassVar[FailureType] = FailureType.INTERNAL_ERROR

@@ -15,13 +15,17 @@ def _is_detour(record: AttemptRecord) -> bool:
     return record.outcome == CIRCUIT_OPEN
 
 
+def _level(record: AttemptRecord, first_of_run: AttemptRecord) -> RecoveryLevel | None:
+    return RecoveryLevel.SIMULATION if record.browser is None else first_of_run.level
+
+
 @dataclass(frozen=True)
 class Past:
     """A history, read: real attempts apart from detours.
 
     A detour changes where an attempt runs, not its level: an attempt counts for the level that its run of detours
-    began with, whatever an open circuit made of it on the way. So a test that never ran before its browser's circuit
-    sent it to another one still has all levels before it.
+    began with, whatever an open circuit made of it on the way (but what was simulated is level 5). So a test that an
+    open circuit sent to another browser before it ever ran still has all levels before it.
     """
 
     levels: tuple[RecoveryLevel | None, ...]
@@ -45,7 +49,7 @@ class Past:
             if _is_detour(record):
                 first_detour = first_detour or record
             else:
-                levels.append((first_detour or record).level)
+                levels.append(_level(record, first_detour or record))
                 first_detour = None
         return cls(
             levels=tuple(levels),

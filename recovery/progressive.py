@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from recovery.actions import Action, Fallback, Retry, Simulate
 from recovery.bridges import RecoverableBridge, situation_of
 from recovery.categories import categorize_browser_failure
 from recovery.decision import decide
 from recovery.failures import Evidence, FailureInfo
-from recovery.kinds import Phase
+from recovery.kinds import BrowserType, Phase
 from recovery.policy import RecoveryPolicy
 from recovery.strategies import carry_out
 
@@ -23,16 +24,29 @@ class ProgressiveRecoveryManager:
         Returns False where nothing is left to try, and at once for a test's own failure. A recovery that fails itself
         counts as an attempt; the next one is tried.
         """
+        browser = bridge.browser
         while True:  # bounded by the policy's max_attempts: then decide gives up
-            bridge.trail.failed(failure, bridge.browser, bridge.now())
+            bridge.trail.failed(failure, browser, bridge.now())
             action = decide(failure, bridge.trail.records, situation_of(bridge), self.policy)
-            tried_in = bridge.browser
             try:
                 return await carry_out(action, bridge)
             except Exception as trouble:  # noqa: BLE001 - whatever goes wrong while recovering is one more failure
                 bridge.trail.continues(action, bridge.now())
-                evidence = Evidence(phase=Phase.LAUNCH, browser=tried_in, model_type=bridge.model_type)
+                browser = _browser_of(action, bridge)
+                phase = Phase.NAVIGATE if isinstance(action, Retry) else Phase.LAUNCH
+                evidence = Evidence(phase=phase, browser=browser, model_type=bridge.model_type)
                 failure = categorize_browser_failure(trouble, evidence)
+
+
+def _browser_of(action: Action, bridge: RecoverableBridge) -> BrowserType | None:
+    """The browser that an action was about, whether or not the bridge got so far."""
+    match action:
+        case Fallback(browser=browser):
+            return browser
+        case Simulate():
+            return None
+        case _:
+            return bridge.browser
 
 
 async def recover_browser(bridge: RecoverableBridge, error: BaseException, failure: FailureInfo | None = None) -> bool:

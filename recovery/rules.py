@@ -83,7 +83,9 @@ def _page_is_heard(case: Case) -> bool:
 
 
 def _is_verdict(case: Case) -> bool:
-    return bool(case.names & _VERDICTS) and not case.names & _LOST
+    """The test judged what it saw. Not so if it judged over the wreck of its session."""
+    wrecked = bool(case.names & _LOST) or case.driver_says(words.CRASH) or case.driver_says(words.GONE_BROWSER)
+    return bool(case.names & _VERDICTS) and not wrecked
 
 
 def _is_answer(case: Case) -> bool:
@@ -96,13 +98,13 @@ def _lacks_resource(case: Case) -> bool:
 
 
 def _lacks_start(case: Case) -> bool:
+    if case.names & _NO_START or errno.ENOEXEC in case.errnos:
+        return True
+    # Whatever it says: what runs has been started.
+    if case.evidence.phase not in {None, Phase.LAUNCH}:
+        return False
     no_file = bool(case.names & {"FileNotFoundError", "PermissionError", "NotADirectoryError"})
-    return (
-        bool(case.names & _NO_START)
-        or errno.ENOEXEC in case.errnos
-        or (no_file and case.evidence.phase is None and case.says(words.LAUNCH_FILE))
-        or case.says(words.LAUNCH)
-    )
+    return case.says(words.LAUNCH) or (no_file and case.says(words.LAUNCH_FILE))
 
 
 def _event(*events: PageEvent) -> Callable[[Case], bool]:
@@ -177,11 +179,18 @@ RULES = (
     Rule("the driver answers, the page is not as expected", _is_answer, _TEST),
     Rule("declared by whoever raised it", lambda case: case.declared is not None, None),
     Rule("browser or driver could not be started", _lacks_start, _LAUNCH),
-    Rule("a process crashed", lambda case: _is("WorkerLostError")(case) or case.says(words.CRASH), _CRASH),
     Rule("it failed while starting", lambda case: _launching(case) and bool(case.names & _OUTSIDE), _LAUNCH),
+    Rule("a process crashed", lambda case: _is("WorkerLostError")(case) or case.says(words.CRASH), _CRASH),
     Rule(
-        "no such window, though the page is heard",
-        lambda case: "NoSuchWindowException" in case.own_names and _page_is_heard(case),
+        "the browser's connection to its driver ended",
+        lambda case: case.evidence.browser_alive is not True and case.says(words.GONE_BROWSER),
+        _CRASH,
+    ),
+    Rule(
+        "the test asks for a window that never was",
+        lambda case: (
+            "NoSuchWindowException" in case.own_names and (_page_is_heard(case) or case.says(words.UNKNOWN_WINDOW))
+        ),
         _TEST,
     ),
     Rule(

@@ -9,7 +9,7 @@ import re
 
 
 def _any_of(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), re.IGNORECASE)
+    return re.compile("|".join(patterns), re.IGNORECASE | re.MULTILINE)
 
 
 _BROWSER = r"(driver|binary|executable|browser|chrome|chromium|firefox|edge|safari|webkit\w*)"
@@ -28,6 +28,7 @@ LAUNCH = _any_of(
     r"session not created|(could not|unable to|failed to) (create|start) (a )?(new )?session",
     r"no \w+ binary at|cannot find \w+ binary|is not a \w+ executable|expected browser binary location",
     r"(unable to|can(no|')t|could not|couldn't|failed to) (find|locate|obtain|start|launch|spawn)\b.{0,60}" + _BROWSER,
+    r"service \S+ unexpectedly exited",
     _BROWSER + r"\b.{0,60}(failed to start|did not start|not found|does(n't| not) exist|unexpectedly exited"
     r"|needs to be in path|wrong permissions|not executable|not installed)",
     r"exec format error|cannot execute binary|error while loading shared libraries",
@@ -47,6 +48,9 @@ CRASH = _any_of(
     r"(\bdied|was killed|been killed|terminated|exited|is gone|has gone|disappeared|was lost)",
     r"segmentation fault|core dumped|\bsig(segv|abrt|kill|bus|ill|trap)\b|signal:? ?(4|5|6|7|9|11)\b",
 )
+
+# The driver's own connection to the browser's process ended: that is how a killed browser looks.
+GONE_BROWSER = _any_of(r"browser has closed the connection|failed to decode response from marionette")
 
 # The programming interface is missing altogether; asked before GPU, whose words the same sentences contain.
 API_MISSING = _any_of(
@@ -78,10 +82,11 @@ API = _any_of(
 )
 
 TIMEOUT = _any_of(
-    r"time[d]?[ -]?outs?\b|\btime ?limit|deadline|took too long|ran out of time|err_timed_out",
-    r"no (byte|answer|response|reply|data|message|heartbeat|beat|pulse|sign of life)\b.{0,60}(in|within|for) [\d.]+ ?m?s",
+    r"timed?[ _-]?outs?\b|\btime ?limit|deadline|took too long|ran out of time",
+    r"no (bytes?|answer|response|reply|data|message|heartbeat|beat|pulse|sign of life)\b"
+    r".{0,60}(in|within|for) [\d.]+ ?m?s",
     r"not respond|unresponsive|\bhung\b|\bhangs?\b|hanging|is stuck|stopped responding|stalled",
-    r"exceeded [\d.]+ ?(s|ms|secs?|seconds|milliseconds|minutes)\b",
+    r"(exceeded|(fail|failed|not)\b.{0,60} (in|within|after)) [\d.]+ ?(s|ms|secs?|seconds|milliseconds|minutes)\b",
 )
 
 # What drivers, not users' own waits, say of time that ran out.
@@ -93,10 +98,15 @@ DRIVER_TIMEOUT = _any_of(
 LOST_SESSION = _any_of(
     r"invalid session id|no such session|session (deleted|is closed|was closed|not found|terminated|does not exist)",
     r"not connected to devtools|unable to connect to renderer|\w+ not reachable|disconnected",
-    r"failed to decode response from marionette|without establishing a connection|marionette.{0,40}(closed|destroyed)",
+    GONE_BROWSER.pattern,
+    r"without establishing a connection|marionette.{0,40}(closed|destroyed)",
     r"no such window|web view not found|window (was )?(already )?closed|browsing context has been discarded",
-    r"no such execution context|actor .{0,60}destroyed|target (page, context or browser )?(has been )?closed",
+    r"no such execution context|frame (was )?detached|actor .{0,60}destroyed",
+    r"target (page, context or browser )?(has been )?closed",
 )
+
+# A window that never was, unlike one that is gone.
+UNKNOWN_WINDOW = _any_of(r"^no such window$", r"unable to locate window")
 
 CONNECTION = _any_of(
     r"connection\b.{0,40}(refused|reset|aborted|closed|lost|dropped|broken|failed|error|interrupted)",
@@ -125,4 +135,4 @@ INVALID_MODEL = _any_of(
     r"(load|pars|read|deserializ)\w* (the )?model|no opset|not a registered (function|op)",
 )
 
-NOT_FOUND = _any_of(r"\b(404|410)\b|not found")
+NOT_FOUND = _any_of(r"\b(404|410)\b")

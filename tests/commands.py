@@ -1,12 +1,14 @@
-"""The ``breakwater`` command as a user runs it: a process of its own, watched from outside, and searched for afterwards."""
+"""The ``breakwater`` command as a user runs it: a process of its own, watched from outside, searched for afterwards."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -21,8 +23,8 @@ class Command:
 
     def __init__(self, arguments: list[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
         self.mark = uuid.uuid4().hex
-        self.scratch = folder / "scratch"
-        self.scratch.mkdir()
+        # Not under pytest's own folders: their paths are too long for a browser's sockets.
+        self.scratch = Path(tempfile.mkdtemp(prefix="bw"))
         self._output = folder / "output.txt"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("BREAKWATER_")}
         environment |= {"TMPDIR": str(self.scratch), "BREAKWATER_TEST_MARK": self.mark, "CI": "true", **(env or {})}
@@ -82,6 +84,7 @@ class Command:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(10)
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 def read_report(path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from jobs.batches.keyspace import Keyspace, redis_time, text
 from jobs.batches.values import BatchConflict, BatchHeader, DuplicateTest, StagingLost
-from jobs.routing import browser_queue
+from jobs.routing import queue_for
 from jobs.specs import TestSpec
 from recovery.kinds import BrowserType
 
@@ -105,21 +105,24 @@ class Publishing(Keyspace):
             if sent is not None:
                 sent.result()
 
-    def _written(self, batch: str, chunk: _Chunk, sizes: Counter[str]) -> dict[BrowserType, list[str]]:
-        by_browser: dict[BrowserType, list[str]] = defaultdict(list)
+    def _written(self, batch: str, chunk: _Chunk, sizes: Counter[str]) -> dict[BrowserType | None, list[str]]:
+        by_browser: dict[BrowserType | None, list[str]] = defaultdict(list)
         for spec, spec_json in chunk:
-            queue = browser_queue(spec.browser)
-            by_browser[spec.browser] += (spec.id, spec_json, self.messages.write(queue, batch, spec.id, 1))
+            browser = None if spec.simulate else spec.browser
+            queue = queue_for(browser)
+            by_browser[browser] += (spec.id, spec_json, self.messages.write(queue, batch, spec.id, 1))
             sizes[queue] += 1
         return by_browser
 
     def _stage(
-        self, staged: str, batch: str, chunk: _Chunk, by_browser: dict[BrowserType, list[str]], now: float
+        self, staged: str, batch: str, chunk: _Chunk, by_browser: dict[BrowserType | None, list[str]], now: float
     ) -> None:
         with self.client.pipeline(transaction=False) as pipe:
             for browser, lines in by_browser.items():
-                queue = browser_queue(browser)
-                row = f'{{"status":"queued","number":1,"queue":"{queue}","browser":"{browser.value}"}}'
+                queue = queue_for(browser)
+                row = json.dumps(
+                    {"status": "queued", "number": 1, "queue": queue} | ({"browser": browser} if browser else {})
+                )
                 self.script("stage")(
                     keys=_staged_keys(staged, [queue]),
                     args=[f"{chunk[0][0].id}:{queue}", row, now, STAGING_SECONDS, "\n".join([*lines, ""])],

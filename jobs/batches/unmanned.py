@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 
 from jobs.batches.presence import Presence
-from jobs.batches.rows import Row
 from jobs.batches.store import BatchStore
 from jobs.batches.values import Claim, Owner
 
@@ -39,10 +38,7 @@ class UnmannedQueues:
                 yield from self._claim_waiting(queue)
 
     def _claim_waiting(self, queue: str) -> Iterator[Claim]:
-        store, batch = self._store, self._batch
-        for test in store.client.zrange(store.key(batch, f":queued:{queue}"), 0, _MOST - 1):
-            row = store.client.hget(store.key(batch, ":rows"), test)
-            if row is not None:
-                claim = store.claim(batch, test.decode(), Row.model_validate_json(row).number, self._owner)
-                if isinstance(claim, Claim):
-                    yield claim
+        for test, number in self._store.queued_in(self._batch, queue, _MOST):
+            claim = self._store.claim(self._batch, test, number, self._owner)
+            if isinstance(claim, Claim):
+                yield claim

@@ -3,7 +3,7 @@
 Nothing here knows Redis. Times are Unix seconds of Redis's clock unless said otherwise.
 """
 
-# ruff: noqa: N818 - these say what is the case, in the glossary's words
+
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ MAX_WAITING: Final = 64
 Answer = Progress | Result | PageError | Capabilities
 
 
-class InboxFull(Exception):  # noqa: N818 - a state, named as such
+class InboxFull(Exception):
     """A page sent more answers than anyone asked for."""
 
 

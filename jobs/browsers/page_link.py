@@ -27,7 +27,7 @@ MAX_OFFERS: Final = 1_000
 SEND_TIMEOUT: Final = 5.0
 
 
-class LinkClosed(Exception):  # noqa: N818 - a state that callers expect, named as such
+class LinkClosed(Exception):
     """No page is connected, or the link was closed."""
 
 

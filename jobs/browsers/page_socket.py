@@ -29,7 +29,7 @@ MAX_UNSENT_BYTES: Final = 2 * MAX_FRAME_BYTES
 UNSUPPORTED, NOT_JSON, POLICY, TOO_BIG = 1003, 1007, 1008, 1009
 
 
-class _Refusal(Exception):  # noqa: N818
+class _Refusal(Exception):
     def __init__(self, code: int, what: str) -> None:
         super().__init__(what)
         self.code = code

@@ -25,7 +25,8 @@ from jobs.reports.summary import ExitCode
 def breakwater() -> None:
     """Fault-tolerant browser testing on Celery.
 
-    Exit codes: 0 all passed, 1 a test failed or a verdict is not allowed, 2 bad input, 3 infrastructure, 130 interrupted.
+    Exit codes: 0 all passed, 1 a test failed or a verdict is not allowed, 2 bad input, 3 infrastructure,
+    130 interrupted.
     """
 
 

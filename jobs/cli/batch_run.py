@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import uuid
@@ -13,7 +14,7 @@ from pathlib import Path
 import redis
 
 from jobs import tasks
-from jobs.batches import BatchHeader, Owner, Reaper, StaleAttempt
+from jobs.batches import BatchHeader, Claim, Owner, Reaper, StaleAttempt
 from jobs.batches.unmanned import UnmannedQueues
 from jobs.browsers.finding import installed_browsers
 from jobs.cli.views import View
@@ -23,7 +24,6 @@ from jobs.plan import Plan
 from jobs.settings import settings
 from jobs.specs import Verdict
 from jobs.worker import BOOT, Backend
-from recovery import BrowserType
 
 # Milliseconds that one read of the event stream waits; also how late a Ctrl-C may be heard.
 _BLOCK_MS = 500
@@ -60,7 +60,11 @@ def farm_for(plan: Plan, concurrency: int, log_dir: Path | None) -> Iterator[tup
     browsers = set(plan.browsers) | set(installed_browsers(config))
     with Farm(sorted(browsers), concurrency=concurrency, log_dir=log_dir) as farm:
         names = ", ".join(sorted(browsers))
-        yield Backend(config.model_copy(update={"redis_url": farm.url})), farm, f"an embedded farm ({names}, simulation)"
+        yield (
+            Backend(config.model_copy(update={"redis_url": farm.url})),
+            farm,
+            f"an embedded farm ({names}, simulation)",
+        )
 
 
 def run_plan(plan: Plan, view: View, *, concurrency: int = 1, log_dir: Path | None = None) -> Ran:
@@ -124,8 +128,6 @@ def wait(
             view.noted(f"the embedded {name} died and was started again")
 
 
-def _hand_over(backend: Backend, claim: tasks.Claim) -> None:
-    try:
+def _hand_over(backend: Backend, claim: Claim) -> None:
+    with contextlib.suppress(StaleAttempt):  # a worker came after all
         tasks.nobody_serves(backend, claim)
-    except StaleAttempt:
-        pass  # a worker came after all

@@ -1,4 +1,4 @@
-"""``breakwater demo``: real model tests in real browsers; three real faults, and the recoveries from them, shown live."""
+"""``breakwater demo``: real model tests in real browsers, three real faults, and the recoveries from them, live."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def faults_for(browsers: Sequence[BrowserType], models: Sequence[str], platform:
 @click.option("--platform", type=click.Choice([p.value for p in Platform]), help="Only this platform.")
 @click.option("--no-failures", is_flag=True, help="Don't inject faults.")
 @click.option("--no-stats", is_flag=True, help="Don't print recoveries and circuits at the end.")
-@click.option("--simulate", is_flag=True, help="No browser at all: native onnxruntime, every result labelled simulated.")
+@click.option(
+    "--simulate", is_flag=True, help="No browser at all: native onnxruntime, every result labelled simulated."
+)
 @click.option("--log-dir", type=click.Path(path_type=Path), help="Keep the workers' logs in this folder.")
 def demo(
     browser: str | None,

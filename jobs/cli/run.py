@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from jobs.batch_file import load_plan
+from jobs.browsers.finding import installed_browsers
 from jobs.cli import tables
 from jobs.cli.batch_run import run_plan
 from jobs.cli.views import LiveView, PlainView, View
-from jobs.plan import BadInput, Plan, full_plan, load_plan, quick_plan
+from jobs.plan import BadInput, Plan, full_plan, quick_plan
 from jobs.reports import check_writable, write_json, write_junit
 from jobs.reports.summary import ExitCode, summarise
+from jobs.settings import settings
 from jobs.specs import Outcome, Platform
 from recovery import BrowserType, ModelType
 
@@ -43,12 +45,16 @@ def parse_allow(_: click.Context, __: click.Parameter, values: tuple[str, ...]) 
 @click.option("--model-type", "model_types", multiple=True, type=click.Choice([t.value for t in ModelType]))
 @click.option("--platform", "platforms", multiple=True, type=click.Choice([p.value for p in Platform]))
 @click.option("--no-failures", is_flag=True, help="Don't inject the batch's faults.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Embedded farm: sessions a browser.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Embedded farm: sessions a browser."
+)
 @click.option("--timeout", type=click.FloatRange(1, 3600), help="Seconds an attempt may take; overrides the batch.")
 @click.option("--allow", multiple=True, callback=parse_allow, help="Verdicts to accept: degraded, simulated.")
 @click.option("--report-json", type=click.Path(path_type=Path), help="Write the JSON report to this file.")
 @click.option("--report-junit", type=click.Path(path_type=Path), help="Write the JUnit report to this file.")
-@click.option("--log-dir", type=click.Path(path_type=Path), help="Embedded farm: keep the workers' logs in this folder.")
+@click.option(
+    "--log-dir", type=click.Path(path_type=Path), help="Embedded farm: keep the workers' logs in this folder."
+)
 def run(
     batch: Path | None,
     quick: bool,
@@ -74,7 +80,7 @@ def run(
     if batch is not None:
         plan = load_plan(batch)
     else:
-        plan = quick_plan() if quick else full_plan()
+        plan = quick_plan() if quick else full_plan(installed_browsers(settings()))
     plan = plan.only(
         browsers=[BrowserType(name) for name in browsers],
         model_types=[ModelType(name) for name in model_types],
@@ -94,7 +100,11 @@ def run(
         write_junit(report_junit, ran.header, ran.verdicts)
 
     summary = summarise(ran.verdicts, plan.allow)
-    notable = [one for one in ran.verdicts if one.outcome is not Outcome.PASSED or one.recovered or one.degraded or one.simulated]
+    notable = [
+        one
+        for one in ran.verdicts
+        if one.outcome is not Outcome.PASSED or one.recovered or one.degraded or one.simulated
+    ]
     if notable:
         tables.print_verdicts(console, notable, title="Not simply passed")
     tables.print_summary(console, summary, ran.seconds)
@@ -103,12 +113,12 @@ def run(
 
 def adjusted(plan: Plan, *, timeout: float | None, faults: bool, allow: frozenset[str]) -> Plan:
     """The plan with the command line's switches."""
-    changes: dict[str, object] = {"allow": plan.allow | allow}
-    if timeout is not None:
-        changes["timeout"] = timeout
-    if not faults:
-        changes["faults"] = ()
-    return replace(plan, **changes)
+    return replace(
+        plan,
+        allow=plan.allow | allow,
+        timeout=plan.timeout if timeout is None else timeout,
+        faults=plan.faults if faults else (),
+    )
 
 
 def make_folder(folder: Path | None) -> None:

@@ -68,7 +68,9 @@ def print_circuits(console: Console, ran: Ran) -> None:
 
 def print_summary(console: Console, summary: Summary, seconds: float) -> None:
     """One line with the counts, and a line for what may need a switch."""
-    counts = ", ".join(f"{summary.outcomes[outcome]} {outcome.value}" for outcome in Outcome if summary.outcomes[outcome])
+    counts = ", ".join(
+        f"{summary.outcomes[outcome]} {outcome.value}" for outcome in Outcome if summary.outcomes[outcome]
+    )
     marks = ", ".join(f"{count} {name}" for name, count in summary.marks.items() if count)
     console.print(f"{counts}{f' ({marks})' if marks else ''} in {seconds:.1f} s", style="bold", highlight=False)
     for mark in summary.not_allowed:

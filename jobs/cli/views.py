@@ -112,7 +112,9 @@ class LiveView:
             case Failed() | Parked():
                 level = "" if event.next.level is None else f"{event.next.level.value} {event.next.level.name}"
                 following = show_next(event.next, event.next_queue)
-                self._put(event.test, event.next.browser or "simulation", level, Text(show_record(event.record), "yellow"))
+                self._put(
+                    event.test, event.next.browser or "simulation", level, Text(show_record(event.record), "yellow")
+                )
                 self._console.print(
                     Text.assemble(
                         (f"  {event.test} ", "bold"), (show_record(event.record), "yellow"), (f" → {following}", "cyan")

@@ -23,8 +23,9 @@ function isError(value: unknown): value is Error {
 
 function textOf(value: unknown): string {
   if (isError(value)) {
-    // Chromium's stacks begin with name and message, the others' don't.
-    return value.stack?.includes(value.message) ? value.stack : `${value.name}: ${value.message}\n${value.stack ?? ""}`;
+    const head = `${value.name}: ${value.message}`;
+    const stack = value.stack ?? "";
+    return stack.startsWith(head) ? stack : `${head}\n${stack}`; // only Chromium's stacks begin with it
   }
   if (typeof value === "string") return value;
   try {

@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from tests.commands import Command
-from tests.conftest import RedisServer, free_port
+from jobs.ports import free_port
+from tests.conftest import RedisServer
 
 GOOD = {
     "browsers": 'browsers = ["chrome"]',

@@ -1,0 +1,33 @@
+"""From an exception and what is seen around it to the failure that recovery understands; and what is no failure."""
+
+from __future__ import annotations
+
+from jobs.specs import Measurement
+from recovery import BrowserFailure, Evidence, FailureType, categorize_browser_failure
+from recovery.failures import InternalFailure
+
+_CLASSES = {kind.failure_type: kind for kind in BrowserFailure.__subclasses__()}
+
+
+class TestFailure(Exception):
+    """The test's own: wrong numbers, a model that can't be run, an error of the page under test. Never recovered."""
+
+    __test__ = False
+
+    def __init__(self, message: str, measurement: Measurement | None = None) -> None:
+        super().__init__(message)
+        self.measurement = measurement
+
+
+class AttemptAborted(Exception):
+    """Nobody wants the attempt's result any more: its lease is lost, or its batch was cancelled."""
+
+
+def as_failure(error: Exception, evidence: Evidence) -> BrowserFailure:
+    """The failure that an exception of Selenium, of the network or of the system stands for. Raise it ``from`` it."""
+    if isinstance(error, BrowserFailure):
+        return error
+    info = categorize_browser_failure(error, evidence)
+    # While a session is started or renewed there is no test that could have failed.
+    kind = InternalFailure if info.failure_type is FailureType.TEST_FAILURE else _CLASSES[info.failure_type]
+    return kind(info.message, info.evidence)

@@ -1,0 +1,53 @@
+"""Which browsers there are on this machine, and how each is launched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from jobs.browsers.chrome import chrome
+from jobs.browsers.edge import edge
+from jobs.browsers.firefox import firefox
+from jobs.browsers.launch import Launch
+from jobs.settings import Settings
+from recovery import Adjustments, BrowserType, Evidence, Phase
+from recovery.failures import LaunchFailure
+
+
+class Launcher(Protocol):
+    """A browser's own file offers one."""
+
+    def __call__(self, config: Settings, adjustments: Adjustments, *, no_adapter: bool = False) -> Launch: ...
+
+
+LAUNCHERS: Mapping[BrowserType, Launcher] = {
+    BrowserType.CHROME: chrome,
+    BrowserType.EDGE: edge,
+    BrowserType.FIREFOX: firefox,
+}
+
+
+def launch_for(browser: BrowserType, config: Settings, adjustments: Adjustments, *, no_adapter: bool = False) -> Launch:
+    """How to start the browser here.
+
+    Raises:
+        LaunchFailure: it, or its driver, is not on this machine.
+    """
+    launcher = LAUNCHERS.get(browser)
+    if launcher is None:
+        raise LaunchFailure(
+            f"{browser.value} can't be driven on this machine", Evidence(browser=browser, phase=Phase.LAUNCH)
+        )
+    return launcher(config, adjustments, no_adapter=no_adapter)
+
+
+def installed_browsers(config: Settings) -> tuple[BrowserType, ...]:
+    """The browsers that are here with their drivers. None is started to find out."""
+    found = []
+    for browser in LAUNCHERS:
+        try:
+            launch_for(browser, config, Adjustments())
+        except LaunchFailure:
+            continue
+        found.append(browser)
+    return tuple(found)

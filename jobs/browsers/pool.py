@@ -1,0 +1,91 @@
+"""The warm session of a worker process, kept between tests and replaced when it must be."""
+
+from __future__ import annotations
+
+import logging
+
+from jobs.browsers.finding import launch_for
+from jobs.browsers.page_server import PageServer
+from jobs.browsers.session import BrowserSession
+from jobs.settings import Settings
+from jobs.specs import FaultKind
+from recovery import Adjustments, BrowserFailure, BrowserType, Evidence, Phase
+from recovery.failures import CrashFailure, InternalFailure
+
+# A path where no program is: what a launch with the fault "binary missing" names.
+NO_BINARY = "/nonexistent/browser"
+
+log = logging.getLogger("breakwater.browsers")
+
+
+class SessionPool:
+    """One session at most: a browser is large, and a worker process runs one test at a time."""
+
+    def __init__(self, config: Settings) -> None:
+        self._config = config
+        self._server: PageServer | None = None
+        self._session: BrowserSession | None = None
+        self._key: tuple[BrowserType, bool, bool] | None = None
+
+    def session_for(
+        self, browser: BrowserType, adjustments: Adjustments, faults: frozenset[FaultKind] = frozenset()
+    ) -> BrowserSession:
+        """The warm session if it is as wanted and well, else a new one. A fault of launching always means a new one.
+
+        Raises:
+            BrowserFailure: a new one was needed and could not be started.
+        """
+        no_adapter, no_binary = FaultKind.NO_ADAPTER in faults, FaultKind.BINARY_MISSING in faults
+        key = (browser, adjustments.software_adapter, no_adapter)
+        session = self._session
+        if session is not None and (
+            no_binary or key != self._key or session.tests >= self._config.recycle_after_tests or not session.is_well()
+        ):
+            self.restart()
+        if self._session is None:
+            launch = launch_for(browser, self._config, adjustments, no_adapter=no_adapter)
+            if no_binary:
+                launch.options.binary_location = NO_BINARY
+            session = BrowserSession(launch, self._config, self._page_server())
+            session.start()
+            self._session, self._key = session, key
+            log.info("%s %s started", browser.value, session.version)
+        assert self._session is not None
+        return self._session
+
+    def renew(self) -> None:
+        """Level 1: the same session, a new harness page.
+
+        Raises:
+            BrowserFailure: the session is gone, or can't give a new page.
+        """
+        if self._session is None:
+            raise CrashFailure("there is no session to retry in", Evidence(phase=Phase.NAVIGATE))
+        self._session.renew_harness()
+
+    def restart(self) -> None:
+        """Level 2: end the session; the next test starts a new one."""
+        session, self._session, self._key = self._session, None, None
+        if session is not None:
+            session.close()
+
+    def close(self) -> None:
+        """End the session and the page server."""
+        self.restart()
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def _page_server(self) -> PageServer:
+        if self._server is None:
+            server = PageServer(host=self._config.page_host)
+            try:
+                server.start()
+            except OSError as error:
+                raise _not_served(error) from error
+            self._server = server
+        return self._server
+
+
+def _not_served(error: OSError) -> BrowserFailure:
+    return InternalFailure(f"the page server can't be started: {error}", Evidence(phase=Phase.LAUNCH))

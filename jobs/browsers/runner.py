@@ -1,0 +1,132 @@
+"""Run one test: make its inputs, run the model in the browser (or natively), compare with native onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.browsers.failures import TestFailure
+from jobs.browsers.faults import break_run, faults_of
+from jobs.browsers.pool import SessionPool
+from jobs.browsers.protocol import Result, Run
+from jobs.browsers.tensors import Tensor
+from jobs.models import (
+    ModelEntry,
+    ModelFileMissing,
+    ModelInvalid,
+    UnknownModel,
+    compare,
+    entry_for,
+    make_inputs,
+    measure_native,
+    native_run,
+)
+from jobs.specs import Measurement, Platform, TestSpec
+from recovery import Adjustments, BrowserType
+
+# Measured runs after the first one. Few: most users ask whether it works; `Measurement.runs` says how many they are.
+RUNS = 3
+
+_Tensors = Mapping[str, NDArray[np.generic]]
+
+# What says that the test itself can't be run: it is not the infrastructure's fault.
+_UNRUNNABLE = (UnknownModel, ModelFileMissing, ModelInvalid, OSError)
+
+
+def run_test(
+    spec: TestSpec,
+    attempt: int,
+    browser: BrowserType,
+    adjustments: Adjustments,
+    pool: SessionPool,
+    should_stop: Callable[[], bool],
+) -> Measurement:
+    """Run the test in a warm session and check its numbers.
+
+    Raises:
+        TestFailure: wrong numbers, or a model that can't be run.
+        BrowserFailure: the infrastructure failed.
+        AttemptAborted: ``should_stop`` said so.
+    """
+    entry, inputs, expected = _prepare(spec)
+    faults = faults_of(spec, attempt, browser)
+    session = pool.session_for(browser, adjustments, faults)
+    url = session.link.offer(entry.path)
+    tensors = tuple(Tensor.from_array(name, array) for name, array in inputs.items())
+
+    def command(name: str) -> Run:
+        return Run(id=name, model_url=url, platform=spec.platform, inputs=tensors, runs=RUNS)
+
+    try:
+        break_run(faults, session)
+        result = session.run_model(command, spec.timeout * adjustments.time_factor, should_stop)
+    finally:
+        session.withdraw_offers()
+    return _checked(entry, result, expected, session.version)
+
+
+def simulate_test(spec: TestSpec) -> Measurement:
+    """Run the model natively instead of in a browser. The measurement names no browser, and says ``native``.
+
+    Raises:
+        TestFailure: wrong numbers, or a model that can't be run.
+    """
+    entry, inputs, expected = _prepare(spec)
+    try:
+        run = measure_native(entry.path, inputs, runs=RUNS)
+    except _UNRUNNABLE as error:
+        raise TestFailure(str(error)) from error
+    times = np.array(run.run_ms)
+    comparison = compare(run.outputs, expected, entry.tolerance.on("native"))
+    measurement = Measurement(
+        backend="native",
+        browser_version=None,
+        adapter=None,
+        weights=entry.weights,
+        load_ms=run.load_ms,
+        compile_ms=run.compile_ms,
+        run_ms_p50=float(np.percentile(times, 50)),
+        run_ms_p95=float(np.percentile(times, 95)),
+        runs=len(times),
+        max_abs_error=comparison.max_abs_error,
+        tolerance=comparison.tolerance,
+    )
+    if not comparison.passed:
+        raise TestFailure(comparison.reason, measurement)
+    return measurement
+
+
+def _prepare(spec: TestSpec) -> tuple[ModelEntry, _Tensors, _Tensors]:
+    """The model, its inputs, and the outputs that native onnxruntime gives for them."""
+    try:
+        entry = entry_for(spec)
+        inputs = make_inputs(entry)
+        return entry, inputs, native_run(entry, inputs).outputs
+    except _UNRUNNABLE as error:
+        raise TestFailure(str(error)) from error
+
+
+def _checked(entry: ModelEntry, result: Result, expected: _Tensors, version: str) -> Measurement:
+    backend: Platform | Literal["native"] = result.backend
+    actual = {tensor.name: tensor.to_array() for tensor in result.outputs}
+    comparison = compare(actual, expected, entry.tolerance.on(backend))
+    times = np.array(result.run_ms)
+    measurement = Measurement(
+        backend=backend,
+        browser_version=version,
+        adapter=result.adapter,
+        weights=entry.weights,
+        load_ms=result.load_ms,
+        compile_ms=result.compile_ms,
+        run_ms_p50=float(np.percentile(times, 50)),
+        run_ms_p95=float(np.percentile(times, 95)),
+        runs=len(times),
+        max_abs_error=comparison.max_abs_error,
+        tolerance=comparison.tolerance,
+    )
+    if not comparison.passed:
+        raise TestFailure(comparison.reason, measurement)
+    return measurement

@@ -1,0 +1,374 @@
+"""One live browser under WebDriver, with our harness in it: launch, run a model, renew the harness, close.
+
+Every wait is bounded, every process is owned, and whatever goes wrong comes out as a BrowserFailure with evidence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+import psutil
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.client_config import ClientConfig
+from selenium.webdriver.remote.webdriver import WebDriver
+from urllib3.exceptions import HTTPError
+
+from jobs.browsers.failures import AttemptAborted, TestFailure, as_failure
+from jobs.browsers.launch import Launch
+from jobs.browsers.page_link import LinkClosed, PageLink
+from jobs.browsers.page_server import PageServer
+from jobs.browsers.protocol import PageError, PagePhase, Result, Run
+from jobs.browsers.tabs import replace_hung_tab
+from jobs.processes import OwnedProcess
+from jobs.scratch import ScratchFolder
+from jobs.settings import Settings
+from recovery import BrowserType, Evidence, PageEvent, Phase
+from recovery.failures import (
+    ApiFailure,
+    BrowserFailure,
+    ConnectionFailure,
+    CrashFailure,
+    GpuFailure,
+    LaunchFailure,
+    ResourceExhaustionFailure,
+    TimeoutFailure,
+)
+
+# Seconds between two looks at the browser while a page works; how late a crash is seen.
+WATCH_INTERVAL: Final = 0.1
+# Seconds that a page without a connection has to come back by itself.
+RECONNECT_GRACE: Final = 0.5
+# Seconds that WebDriver has to say what became of a page that fell silent.
+QUESTION_TIMEOUT: Final = 3.0
+
+# Characters. Chromium makes a socket some 45 characters below, and a socket's path may have 107.
+LONGEST_SCRATCH: Final = 60
+
+# Phases that may block the page's main thread for long: its silence in them is work until the time limit.
+_BLOCKING = frozenset({PagePhase.CREATE, PagePhase.COMPILE, PagePhase.RUN})
+
+_OF_EVENT: dict[PageEvent, type[BrowserFailure]] = {
+    PageEvent.DEVICE_LOST: GpuFailure,
+    PageEvent.NO_ADAPTER: GpuFailure,
+    PageEvent.OUT_OF_MEMORY: ResourceExhaustionFailure,
+    PageEvent.BACKEND_UNAVAILABLE: ApiFailure,
+    PageEvent.ASSET_UNAVAILABLE: ConnectionFailure,
+}
+
+_ERRORS = (WebDriverException, HTTPError, OSError, LinkClosed, TimeoutError)
+
+
+class BrowserSession:
+    """A browser of our own. Not for use by two threads at once."""
+
+    def __init__(self, launch: Launch, config: Settings, server: PageServer) -> None:
+        self.browser: BrowserType = launch.browser
+        self.version = ""
+        self.tests = 0
+        self._spoiled = False
+        self._launch = launch
+        self._config = config
+        self._server = server
+        self._ids = itertools.count(1)
+        self._client = ClientConfig(
+            remote_server_addr="http://127.0.0.1",
+            timeout=config.launch_timeout,  # type: ignore[arg-type]  # urllib3 takes a float
+            # urllib3 would ask again by itself, and a hang would last four times as long.
+            init_args_for_pool_manager={"init_args_for_pool_manager": {"retries": False}},
+        )
+        self._process: OwnedProcess | None = None
+        self._driver: WebDriver | None = None
+        self._main: psutil.Process | None = None
+        self._link: PageLink | None = None
+
+    # Life
+
+    def start(self) -> None:
+        """Start driver and browser, and load the harness.
+
+        Raises:
+            BrowserFailure: it did not work; nothing is left running.
+        """
+        phase = Phase.LAUNCH
+        try:
+            self._start_driver()
+            phase = Phase.NAVIGATE
+            self._open_harness()
+        except _ERRORS as error:
+            failure = as_failure(error, self.evidence(phase))
+            self.close()
+            raise failure from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _start_driver(self) -> None:
+        scratch = ScratchFolder(self._config.scratch_dir)
+        if len(str(scratch.path)) > LONGEST_SCRATCH:
+            scratch.remove()
+            raise LaunchFailure(
+                f"the temporary folder's path {scratch.path} is too long for a browser's sockets (allowed: "
+                f"{LONGEST_SCRATCH} characters); set BREAKWATER_SCRATCH_DIR to a shorter one",
+                self.evidence(Phase.LAUNCH),
+            )
+        environment = {**os.environ, **self._launch.environment, "HOME": str(scratch.path)}
+        self._process = OwnedProcess(self._launch.driver_command, env=environment, scratch=scratch)
+        self._process.start()
+        self._client.remote_server_addr = f"http://127.0.0.1:{self._await_port()}"
+        self._driver = WebDriver(
+            self._client.remote_server_addr, options=self._launch.options, client_config=self._client
+        )
+        self._client.timeout = self._config.webdriver_timeout
+        self._driver.set_page_load_timeout(self._config.webdriver_timeout)
+        self.version = str(self._driver.capabilities.get("browserVersion", ""))
+        self._main = self._find_main()
+
+    def _await_port(self) -> int:
+        assert self._process is not None
+        deadline = time.monotonic() + self._config.launch_timeout
+        while True:
+            output = self._process.log_tail()
+            if listening := re.search(self._launch.listening, output):
+                return int(listening.group(1))
+            if not self._process.alive() or time.monotonic() > deadline:
+                raise ConnectionRefusedError(f"the driver does not listen; its output: {output[-300:]!r}")
+            time.sleep(0.01)
+
+    def _find_main(self) -> psutil.Process | None:
+        """The browser's main process: the driver's child that has most descendants."""
+        assert self._process is not None
+        if self._process.pid is None:
+            return None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children = psutil.Process(self._process.pid).children()
+            return max(children, key=lambda child: len(child.children()), default=None)
+        return None
+
+    def _open_harness(self) -> None:
+        """A new page of the harness in the current tab."""
+        assert self._driver is not None
+        self._close_link()
+        self._link = self._server.open_link()
+        self._driver.get(self._link.page_url)
+        self._link.wait_hello(self._config.webdriver_timeout)
+
+    def renew_harness(self) -> None:
+        """A new harness page in the same browser; whatever the old one did is gone.
+
+        Raises:
+            BrowserFailure: the browser can't give one: it is dead, or a hung page can't be left behind in it.
+        """
+        try:
+            if self._driver is None or self._link is None:
+                raise CrashFailure("the session was not started", self.evidence(Phase.NAVIGATE))
+            self._check_processes(Phase.NAVIGATE)
+            if self._pulse_stopped():
+                self._replace_hung_page()
+            else:
+                self._open_harness()
+            self._spoiled = False
+        except _ERRORS as error:
+            raise as_failure(error, self.evidence(Phase.NAVIGATE)) from error
+
+    def _replace_hung_page(self) -> None:
+        assert self._driver is not None
+        hung, self._link = self._link, self._server.open_link()
+        if hung is not None:
+            hung.close()
+        if not replace_hung_tab(self._driver, self._link.page_url, QUESTION_TIMEOUT):
+            raise TimeoutFailure(
+                f"{self.browser.value} can't leave a hung page behind in the same session",
+                self.evidence(Phase.NAVIGATE),
+            )
+        self._link.wait_hello(self._config.webdriver_timeout)
+
+    def is_well(self) -> bool:
+        """Whether the next test may use it: browser and driver run, the page lives, and no run was left unfinished."""
+        evidence = self.evidence(Phase.RUN)
+        return (
+            evidence.driver_alive is True
+            and evidence.browser_alive is True
+            and not evidence.browser_stopped
+            and self._link is not None
+            and self._link.connected
+            and not self._silent()
+            and not self._pulse_stopped()
+            and not self._spoiled
+        )
+
+    def close(self) -> None:
+        """End browser and driver, profile and page. Never hangs: nobody is asked."""
+        self._close_link()
+        if self._process is not None:
+            self._process.stop()
+
+    def _close_link(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    # Running a model
+
+    @property
+    def link(self) -> PageLink:
+        """The line to the harness page.
+
+        Raises:
+            ConnectionFailure: there is none: the session is not started, or closed.
+        """
+        if self._link is None:
+            raise ConnectionFailure("the session has no page", self.evidence(Phase.RUN))
+        return self._link
+
+    def withdraw_offers(self) -> None:
+        """Take back the files that the page was offered."""
+        if self._link is not None:
+            self._link.withdraw_all()
+
+    def run_model(self, run: Callable[[str], Run], timeout: float, should_stop: Callable[[], bool]) -> Result:
+        """Run a model in the page and watch it meanwhile. ``run`` makes the command, given its id.
+
+        Raises:
+            BrowserFailure: the infrastructure failed, seen within half a second for a crash, two for a hang.
+            TestFailure: the page says that the model, or a script, is at fault.
+            AttemptAborted: ``should_stop`` said so.
+        """
+        self.tests += 1
+        # What a failure leaves in the page is unknown: unless the run ends with an answer, a new page must come.
+        self._spoiled = True
+        deadline = time.monotonic() + timeout
+        command = run(f"run-{next(self._ids)}")
+        try:
+            self._check_processes(Phase.RUN)
+            self.link.send(command)
+            while True:
+                answer = self.link.receive(WATCH_INTERVAL)
+                if isinstance(answer, Result | PageError) and answer.id == command.id:
+                    if isinstance(answer, Result):
+                        self._spoiled = False
+                        return answer
+                    raise self._page_failure(answer)
+                if should_stop():
+                    raise AttemptAborted("the attempt's result is wanted no more")
+                if answer is None:
+                    self._watch(deadline)
+        except _ERRORS as error:
+            self._check_processes(Phase.RUN)
+            raise as_failure(error, self.evidence(Phase.RUN)) from error
+
+    def _page_failure(self, error: PageError) -> Exception:
+        kind = _OF_EVENT.get(error.kind)
+        if kind is None:
+            return TestFailure(error.message)
+        phase = Phase.LOAD if error.phase is PagePhase.LOAD else Phase.RUN
+        return kind(error.message, self.evidence(phase).model_copy(update={"page_event": error.kind}))
+
+    def _watch(self, deadline: float) -> None:
+        """Look at the browser; raise what is wrong with it."""
+        self._check_processes(Phase.RUN)
+        if self._silent():
+            self._ask_silent_page()
+        if self._pulse_stopped() and self.link.phase not in _BLOCKING:
+            raise TimeoutFailure("the page's main thread hangs", self.evidence(Phase.RUN))
+        if not self.link.connected and (self.link.heartbeat_age or 0.0) > RECONNECT_GRACE:
+            self._ask_silent_page()
+        if time.monotonic() > deadline:
+            evidence = self.evidence(Phase.LOAD if self.link.phase is PagePhase.LOAD else Phase.RUN)
+            phase = self.link.phase.value if self.link.phase else "unknown"
+            raise TimeoutFailure(
+                f"the attempt's time is used up in the page's phase {phase!r}",
+                evidence.model_copy(update={"budget_spent": True}),
+            )
+
+    def _check_processes(self, phase: Phase) -> None:
+        evidence = self.evidence(phase)
+        if evidence.driver_alive is False:
+            raise ConnectionFailure("the driver died", evidence)
+        if evidence.browser_alive is False:
+            raise CrashFailure("the browser died", evidence)
+        if evidence.browser_stopped and self._silent():
+            raise TimeoutFailure("the browser is stopped", evidence)
+
+    def _silent(self) -> bool:
+        age = None if self._link is None else self._link.heartbeat_age
+        return age is not None and age > self._config.heartbeat_timeout
+
+    def _pulse_stopped(self) -> bool:
+        age = None if self._link is None else self._link.pulse_age
+        return age is not None and age > self._config.heartbeat_timeout
+
+    def _ask_silent_page(self) -> None:
+        """The page says nothing any more: let WebDriver tell why, and raise that."""
+        assert self._driver is not None
+        before = self._client.timeout
+        self._client.timeout = QUESTION_TIMEOUT
+        try:
+            self._driver.find_elements(By.TAG_NAME, "body")
+        except (WebDriverException, HTTPError, OSError) as error:
+            raise as_failure(error, self.evidence(Phase.RUN, answers=False)) from error
+        finally:
+            self._client.timeout = before
+        raise ConnectionFailure("the page fell silent, and its browser lives", self.evidence(Phase.RUN, answers=True))
+
+    def evidence(self, phase: Phase, answers: bool | None = None) -> Evidence:
+        """What can be seen from outside, now."""
+        driver_alive = None if self._process is None else self._process.alive()
+        exit_code = None if self._process is None else self._process.exit_code
+        link = self._link
+        return Evidence(
+            browser=self.browser,
+            phase=phase,
+            browser_alive=_runs(self._main),
+            browser_stopped=self._stopped(),
+            driver_alive=driver_alive,
+            exit_code=exit_code,
+            session_answers=answers,
+            heartbeat_age=None if link is None else link.heartbeat_age,
+            pulse_age=None if link is None else link.pulse_age,
+        )
+
+    def _stopped(self) -> bool | None:
+        if self._main is None:
+            return None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return bool(self._main.status() == psutil.STATUS_STOPPED)
+        return False
+
+    # Faults, injected for real
+
+    def kill_browser(self) -> None:
+        """Fault: SIGKILL the browser's main process."""
+        if self._main is not None:
+            _kill(self._main)
+
+    def kill_driver(self) -> None:
+        """Fault: SIGKILL the driver."""
+        if self._process is not None and self._process.pid is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                _kill(psutil.Process(self._process.pid))
+
+
+def _kill(process: psutil.Process) -> None:
+    """Kill a process and see it die, or be a zombie."""
+    with contextlib.suppress(psutil.Error):
+        process.kill()
+        deadline = time.monotonic() + QUESTION_TIMEOUT
+        while _runs(process) and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+
+def _runs(process: psutil.Process | None) -> bool | None:
+    """Whether a process runs; a zombie does not. None: there never was one."""
+    if process is None:
+        return None
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

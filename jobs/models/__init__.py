@@ -1,0 +1,23 @@
+"""Models: which there are, what they are fed, what they should give, and whether they did."""
+
+from jobs.models.catalogue import ModelEntry, ModelFileMissing, Tolerance, UnknownModel, catalogue, entry_for
+from jobs.models.compare import INCOMPARABLE, Comparison, compare
+from jobs.models.inputs import make_inputs
+from jobs.models.reference import ModelInvalid, NativeRun, measure_native, native_run
+
+__all__ = [
+    "INCOMPARABLE",
+    "Comparison",
+    "ModelEntry",
+    "ModelFileMissing",
+    "ModelInvalid",
+    "NativeRun",
+    "Tolerance",
+    "UnknownModel",
+    "catalogue",
+    "compare",
+    "entry_for",
+    "make_inputs",
+    "measure_native",
+    "native_run",
+]

@@ -1,0 +1,64 @@
+"""A model's inputs, as tensors: deterministic, so that browser and native reference are fed the same."""
+
+from __future__ import annotations
+
+from jobs.models.catalogue import ModelEntry
+from jobs.models.input_specs import InputSpec, Normal, Tensor, Tokens
+from jobs.models.reference import ModelInput, ModelInvalid, model_inputs
+
+# The size of a dimension that the file leaves open, unless it is a batch (1) or an image's (RGB, 224 × 224).
+OPEN_LENGTH = 16
+OPEN_IMAGE = (3, 224, 224)
+
+_FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
+_INTEGERS = {
+    f"tensor({name})": name
+    for name in ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool")
+}
+
+
+def make_inputs(entry: ModelEntry, seed: int = 0) -> dict[str, Tensor]:
+    """The inputs of a model: the same for the same entry and seed.
+
+    Raises:
+        ModelInvalid: a user's own model can't be loaded, or has an input that is no tensor of numbers.
+    """
+    specs = entry.inputs if entry.inputs is not None else own_inputs(entry)
+    return {spec.name: spec.make(seed) for spec in specs}
+
+
+def own_inputs(entry: ModelEntry) -> tuple[InputSpec, ...]:
+    """What a user's own model is fed, read from its file: floats are normal, whole numbers are 0 or 1 (in range for
+    token ids, masks and types alike), and a dimension left open has a size that suits its place, the same wherever
+    its name stands.
+
+    Raises:
+        ModelInvalid: the file can't be loaded, or has an input that is no tensor of numbers.
+    """
+    sizes: dict[str, int] = {}
+    return tuple(_spec(entry, declared, sizes) for declared in model_inputs(entry.path))
+
+
+def _spec(entry: ModelEntry, declared: ModelInput, sizes: dict[str, int]) -> InputSpec:
+    rank = len(declared.shape)
+    shape = []
+    for place, dimension in enumerate(declared.shape):
+        if isinstance(dimension, int):
+            shape.append(dimension)
+        elif dimension is None:
+            shape.append(_open_size("", place, rank))
+        else:
+            shape.append(sizes.setdefault(dimension, _open_size(dimension, place, rank)))
+    spec = {"name": declared.name, "shape": tuple(shape)}
+    if dtype := _FLOATS.get(declared.dtype):
+        return Normal.model_validate({**spec, "dtype": dtype})
+    if dtype := _INTEGERS.get(declared.dtype):
+        return Tokens.model_validate({**spec, "dtype": dtype, "below": 2})
+    allowed = ", ".join([*_FLOATS, *_INTEGERS])
+    raise ModelInvalid(f"{entry.path}: input {declared.name} is {declared.dtype}; inputs can be made for {allowed}")
+
+
+def _open_size(name: str, place: int, rank: int) -> int:
+    if place == 0 or "batch" in name.lower():
+        return 1
+    return OPEN_IMAGE[place - 1] if rank == 4 else OPEN_LENGTH

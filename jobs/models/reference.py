@@ -1,0 +1,196 @@
+"""What a model should give: native onnxruntime on CPU, one thread. Also what a model file says of its own inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from jobs.models.catalogue import ModelEntry
+from jobs.models.input_specs import Tensor
+
+# Results kept: so many, and so many bytes of outputs; a result beyond the bytes alone is not kept.
+KEPT_RESULTS = 32
+KEPT_BYTES = 64 * 1024 * 1024
+
+# Seconds. A file changed more recently is hashed anew: a second change may not show in its times.
+SETTLED = 2.0
+
+_ORT_ERRORS: tuple[type[Exception], ...] = (
+    ort_errors.EPFail,
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoModel,
+    ort_errors.NoSuchFile,
+    ort_errors.NotFound,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+    RuntimeError,
+    ValueError,
+)
+
+
+class ModelInvalid(ValueError):
+    """A file that native onnxruntime can't load, feed or run: the test's own failure, never the infrastructure's."""
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """An input as the model file declares it."""
+
+    name: str
+    dtype: str
+    """onnxruntime's word for it, such as ``tensor(float)``."""
+    shape: tuple[int | str | None, ...]
+    """A dimension is a number, a name, or unknown."""
+
+
+@dataclass(frozen=True)
+class NativeRun:
+    """Native onnxruntime's outputs and times. The outputs are shared: they can't be written to."""
+
+    outputs: Mapping[str, Tensor]
+    load_ms: float
+    compile_ms: float
+    """The first run."""
+    run_ms: tuple[float, ...]
+    """The runs after the first."""
+
+
+def native_run(model: ModelEntry | Path, inputs: Mapping[str, Tensor]) -> NativeRun:
+    """The model's expected outputs: of an entry its reference's. Kept, so that equal runs of this process are one.
+
+    Raises:
+        ModelInvalid: onnxruntime can't load the file, or can't run it with these inputs.
+        OSError: the file can't be read.
+    """
+    path = model.reference if isinstance(model, ModelEntry) else model
+    key = (_file_digest(path), _inputs_digest(inputs))
+    if (kept := _results.get(key)) is not None:
+        return kept
+    run = measure_native(path, inputs, runs=0)
+    _results.put(key, run)
+    return run
+
+
+def measure_native(path: Path, inputs: Mapping[str, Tensor], *, runs: int) -> NativeRun:
+    """Load the file and run it ``1 + runs`` times, for its times as well: nothing is taken from, or kept for, another.
+
+    Raises:
+        ModelInvalid: onnxruntime can't load the file, or can't run it with these inputs.
+    """
+    started = time.perf_counter()
+    session = _load(path)
+    loaded = time.perf_counter()
+    times = []
+    for _ in range(1 + runs):
+        before = time.perf_counter()
+        try:
+            values = session.run(None, dict(inputs))
+        except _ORT_ERRORS as error:
+            raise ModelInvalid(f"{path} does not run on its inputs: {_one_line(error)}") from error
+        times.append((time.perf_counter() - before) * 1000)
+    names = [output.name for output in session.get_outputs()]
+    outputs = {name: _tensor(path, name, value) for name, value in zip(names, values, strict=True)}
+    return NativeRun(outputs, (loaded - started) * 1000, times[0], tuple(times[1:]))
+
+
+def model_inputs(path: Path) -> tuple[ModelInput, ...]:
+    """The inputs that a model file declares.
+
+    Raises:
+        ModelInvalid: onnxruntime can't load the file.
+        OSError: the file can't be read.
+    """
+    return _model_inputs(path, _file_digest(path))
+
+
+@lru_cache(maxsize=64)
+def _model_inputs(path: Path, _digest: str) -> tuple[ModelInput, ...]:
+    return tuple(ModelInput(item.name, item.type, tuple(item.shape)) for item in _load(path).get_inputs())
+
+
+def _load(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except _ORT_ERRORS as error:
+        raise ModelInvalid(f"{path} is not a model that onnxruntime can load: {_one_line(error)}") from error
+
+
+def _tensor(path: Path, name: str, value: object) -> Tensor:
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
+        raise ModelInvalid(f"{path}: output {name} is not a tensor of numbers, it can't be compared")
+    value.flags.writeable = False
+    return value
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else text[:299] + "…"
+
+
+def _file_digest(path: Path) -> str:
+    stat = path.stat()
+    if time.time() - max(stat.st_mtime, stat.st_ctime) < SETTLED:
+        return _hashed(path)
+    return _hashed_once(path, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+def _hashed(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _hashed_once(path: Path, *_identity: int) -> str:
+    return _hashed(path)
+
+
+def _inputs_digest(inputs: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(inputs):
+        tensor = np.ascontiguousarray(inputs[name])
+        digest.update(f"{name} {tensor.dtype} {tensor.shape} ".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
+
+
+class _Results:
+    """The most recent results, bounded in number and in bytes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: OrderedDict[tuple[str, str], NativeRun] = OrderedDict()
+
+    def get(self, key: tuple[str, str]) -> NativeRun | None:
+        with self._lock:
+            if key in self._runs:
+                self._runs.move_to_end(key)
+            return self._runs.get(key)
+
+    def put(self, key: tuple[str, str], run: NativeRun) -> None:
+        with self._lock:
+            self._runs[key] = run
+            while len(self._runs) > KEPT_RESULTS or self._bytes() > KEPT_BYTES:
+                self._runs.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(output.nbytes for run in self._runs.values() for output in run.outputs.values())
+
+
+_results = _Results()

@@ -1,0 +1,169 @@
+"""What a batch is to consist of: the matrix with its faults and own models, and the tests that it spells out."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.models.catalogue import catalogue
+from jobs.specs import FaultKind, FaultSpec, ModelSource, Platform, TestSpec
+from recovery import BrowserType, ModelType
+
+DEFAULT_TIMEOUT = 60.0
+# One quick, small model of each type.
+QUICK_MODELS = ("bert-base-uncased", "vit-base-patch16-224", "whisper-tiny", "clip-vit-base-patch32")
+
+
+class BadInput(ValueError):
+    """Something that the user gave is wrong. The message is one line: what, where, what is allowed."""
+
+
+class Selector(BaseModel):
+    """Cells of the matrix: those that agree in every key that is given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    browser: BrowserType | None = None
+    model: str | None = None
+    platform: Platform | None = None
+
+    def matches(self, browser: BrowserType, model: str, platform: Platform) -> bool:
+        """Whether the cell is one of them."""
+        return self.browser in {None, browser} and self.model in {None, model} and self.platform in {None, platform}
+
+
+class PlannedFault(Selector):
+    """A fault for the selected cells."""
+
+    kind: FaultKind
+    attempts: tuple[int, ...] | Literal["all"] = Field(default=(1,), description="attempt numbers, or all of them")
+    on: BrowserType | None = Field(default=None, description="only while the test runs on this browser")
+
+    def spec(self) -> FaultSpec:
+        """The fault as a test carries it."""
+        return FaultSpec(kind=self.kind, attempts=None if self.attempts == "all" else self.attempts, browser=self.on)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A batch, validated whole. ``tests`` spells it out."""
+
+    name: str
+    browsers: tuple[BrowserType, ...]
+    models: tuple[str, ...]
+    platforms: tuple[Platform, ...]
+    timeout: float = DEFAULT_TIMEOUT
+    repeat: int = 1
+    allow: frozenset[str] = frozenset()
+    exclude: tuple[Selector, ...] = ()
+    faults: tuple[PlannedFault, ...] = ()
+    own_models: Mapping[str, ModelSource] = field(default_factory=dict)
+    policy_overrides: Mapping[str, Any] = field(default_factory=dict)
+    simulate: bool = False
+
+    @property
+    def slug(self) -> str:
+        """The name as the first part of a batch id."""
+        return re.sub(r"[^A-Za-z0-9]+", "-", self.name).strip("-")[:60] or "batch"
+
+    @property
+    def total(self) -> int:
+        """Number of tests."""
+        return len(list(self._cells())) * self.repeat
+
+    def tests(self) -> Iterator[TestSpec]:
+        """Every test, in the order of the matrix."""
+        for browser, model, platform in self._cells():
+            first = TestSpec(
+                id=f"{browser.value}/{model}/{platform.value}",
+                browser=browser,
+                model=model,
+                model_type=self.model_type(model),
+                platform=platform,
+                timeout=self.timeout,
+                own_model=self.own_models.get(model),
+                faults=tuple(fault.spec() for fault in self.faults if fault.matches(browser, model, platform)),
+                simulate=self.simulate,
+            )
+            yield first
+            for number in range(2, self.repeat + 1):
+                yield first.model_copy(update={"id": f"{first.id}#{number}"})
+
+    def model_type(self, model: str) -> ModelType:
+        """The type of a built-in model or of the batch's own."""
+        own = self.own_models.get(model)
+        return own.type if own else catalogue()[model].type
+
+    def only(
+        self,
+        *,
+        browsers: Sequence[BrowserType] = (),
+        model_types: Sequence[ModelType] = (),
+        platforms: Sequence[Platform] = (),
+    ) -> Plan:
+        """The plan with only these; an empty sequence means all.
+
+        Raises:
+            BadInput: nothing is left.
+        """
+        plan = replace(
+            self,
+            browsers=tuple(one for one in self.browsers if not browsers or one in browsers),
+            models=tuple(one for one in self.models if not model_types or self.model_type(one) in model_types),
+            platforms=tuple(one for one in self.platforms if not platforms or one in platforms),
+        )
+        if not plan.total:
+            asked = (("browser", browsers), ("model type", model_types), ("platform", platforms))
+            wanted = ", ".join(f"{what} {'/'.join(values)}" for what, values in asked if values)
+            has = ", ".join((*self.browsers, *self.models, *self.platforms))
+            raise BadInput(f"no test of {self.name} is left with {wanted}; it has {has}")
+        return plan
+
+    def _cells(self) -> Iterator[tuple[BrowserType, str, Platform]]:
+        for cell in itertools.product(self.browsers, self.models, self.platforms):
+            if not any(selector.matches(*cell) for selector in self.exclude):
+                yield cell
+
+
+def matrix_plan(
+    name: str,
+    *,
+    browsers: Sequence[BrowserType],
+    models: Sequence[str],
+    platforms: Sequence[Platform],
+    allow: frozenset[str] = frozenset(),
+    faults: tuple[PlannedFault, ...] = (),
+    simulate: bool = False,
+) -> Plan:
+    """A plan of built-in models.
+
+    Raises:
+        BadInput: no built-in model has the name.
+    """
+    for model in models:
+        if model not in catalogue():
+            raise BadInput(f"unknown model {model!r}; allowed: {', '.join(catalogue())}")
+    return Plan(
+        name=name,
+        browsers=tuple(browsers),
+        models=tuple(models),
+        platforms=tuple(platforms),
+        allow=allow,
+        faults=faults,
+        simulate=simulate,
+    )
+
+
+def quick_plan(browsers: Sequence[BrowserType] = (BrowserType.CHROME,)) -> Plan:
+    """One small model of each type, on WebGPU and wasm."""
+    return matrix_plan("quick", browsers=browsers, models=QUICK_MODELS, platforms=(Platform.WEBGPU, Platform.WASM))
+
+
+def full_plan(browsers: Sequence[BrowserType]) -> Plan:
+    """Every built-in model on WebGPU and wasm, in all the given browsers."""
+    return matrix_plan("full", browsers=browsers, models=tuple(catalogue()), platforms=(Platform.WEBGPU, Platform.WASM))

@@ -1,0 +1,99 @@
+"""The JUnit report, in the form that GitLab, Jenkins and GitHub read: a suite for each browser asked for."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+from jobs.batches.values import BatchHeader
+from jobs.reports.writing import write_whole
+from jobs.specs import Outcome, Verdict
+
+# XML 1.0 knows no other characters, escaped or not.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write_junit(path: Path, header: BatchHeader, verdicts: Sequence[Verdict]) -> None:
+    """Write the report of a batch.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    root = ElementTree.Element("testsuites", {"name": _text(header.name), **_counts(verdicts)})
+    by_browser: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        by_browser[verdict.asked_browser.value].append(verdict)
+    started = datetime.fromtimestamp(header.created_at, UTC).isoformat(timespec="seconds")
+    for browser, its_verdicts in sorted(by_browser.items()):
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            {"name": _text(f"{header.name}.{browser}"), "timestamp": started, **_counts(its_verdicts)},
+        )
+        for verdict in sorted(its_verdicts, key=lambda one: one.test):
+            _add_case(suite, header, verdict)
+    ElementTree.indent(root)
+    write_whole(
+        path, '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    )
+
+
+def _counts(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    outcomes = [verdict.outcome for verdict in verdicts]
+    return {
+        "tests": str(len(outcomes)),
+        "failures": str(outcomes.count(Outcome.FAILED)),
+        "errors": str(outcomes.count(Outcome.ERROR)),
+        "skipped": str(outcomes.count(Outcome.CANCELLED)),
+        "time": f"{sum(verdict.seconds for verdict in verdicts):.3f}",
+    }
+
+
+def _add_case(suite: ElementTree.Element, header: BatchHeader, verdict: Verdict) -> None:
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        classname=_text(f"{header.name}.{verdict.asked_browser.value}.{verdict.model}"),
+        name=_text(verdict.test),
+        time=f"{verdict.seconds:.3f}",
+    )
+    properties = ElementTree.SubElement(case, "properties")
+    for name, value in _properties(verdict):
+        ElementTree.SubElement(properties, "property", name=name, value=_text(value))
+    element = {Outcome.FAILED: "failure", Outcome.ERROR: "error", Outcome.CANCELLED: "skipped"}.get(verdict.outcome)
+    if element is not None:
+        ElementTree.SubElement(case, element, message=_text(verdict.reason))
+    ways = [
+        f"attempt {entry.number}: {entry.browser or 'simulation'} on {entry.worker}, "
+        f"{f'level {entry.level.value}, ' if entry.level else ''}{entry.outcome}"
+        f"{f' ({entry.cause})' if entry.cause else ''}, {entry.seconds:.3f} s"
+        for entry in verdict.attempts
+    ]
+    ElementTree.SubElement(case, "system-out").text = _text("\n".join(ways))
+
+
+def _properties(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    yield "browser", verdict.browser.value if verdict.browser else "none"
+    yield "platform", verdict.platform.value
+    yield "model", verdict.model
+    yield "attempts", str(len(verdict.attempts))
+    yield "level", str(max((entry.level for entry in verdict.attempts if entry.level), default=0))
+    for mark in ("recovered", "degraded", "simulated"):
+        yield mark, str(getattr(verdict, mark)).lower()
+    run = verdict.measurement
+    if run is not None:
+        yield "backend", str(run.backend)
+        yield "browser_version", run.browser_version or ""
+        yield "adapter", f"{run.adapter.vendor} {run.adapter.architecture}".strip() if run.adapter else ""
+        yield "weights", run.weights
+        yield "run_ms_p50", f"{run.run_ms_p50:.3f}"
+        yield "max_abs_error", f"{run.max_abs_error:.3e}"
+        yield "tolerance", f"{run.tolerance:.3e}"
+
+
+def _text(value: str) -> str:
+    return _NOT_XML.sub("\ufffd", value)

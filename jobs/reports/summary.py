@@ -1,0 +1,75 @@
+"""A batch in numbers: verdicts, marks, recoveries per level, and the exit code that follows from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from jobs.specs import Outcome, Verdict
+from recovery import RecoveryLevel
+
+
+class ExitCode(IntEnum):
+    """What ``breakwater`` ends with. Where several are true, an interruption counts most, then infrastructure."""
+
+    PASSED = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    INFRASTRUCTURE = 3
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class LevelCounts:
+    """Attempts at a level of recovery, and those of them that gave the test its result."""
+
+    tried: int
+    recovered: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts over a batch's verdicts."""
+
+    total: int
+    outcomes: dict[Outcome, int]
+    marks: dict[str, int]
+    recoveries: dict[RecoveryLevel, LevelCounts]
+    not_allowed: tuple[str, ...]
+    exit_code: ExitCode
+
+
+def summarise(verdicts: Iterable[Verdict], allow: Collection[str]) -> Summary:
+    """Count the verdicts; ``allow`` names the marks (degraded, simulated) that may pass."""
+    outcomes: Counter[Outcome] = Counter()
+    marks: Counter[str] = Counter()
+    tried: Counter[RecoveryLevel] = Counter()
+    recovered: Counter[RecoveryLevel] = Counter()
+    for verdict in verdicts:
+        outcomes[verdict.outcome] += 1
+        marks.update(mark for mark in ("recovered", "degraded", "simulated") if getattr(verdict, mark))
+        for entry in verdict.attempts:
+            if entry.level is not None and entry.outcome != "circuit_open":
+                tried[entry.level] += 1
+                recovered[entry.level] += entry.outcome in {"passed", "failed"}
+    not_allowed = tuple(mark for mark in ("degraded", "simulated") if marks[mark] and mark not in allow)
+    return Summary(
+        total=outcomes.total(),
+        outcomes={outcome: outcomes[outcome] for outcome in Outcome},
+        marks={mark: marks[mark] for mark in ("recovered", "degraded", "simulated")},
+        recoveries={level: LevelCounts(tried[level], recovered[level]) for level in RecoveryLevel},
+        not_allowed=not_allowed,
+        exit_code=_exit_code(outcomes, not_allowed),
+    )
+
+
+def _exit_code(outcomes: Counter[Outcome], not_allowed: Collection[str]) -> ExitCode:
+    if outcomes[Outcome.CANCELLED]:
+        return ExitCode.INTERRUPTED
+    if outcomes[Outcome.ERROR]:
+        return ExitCode.INFRASTRUCTURE
+    if outcomes[Outcome.FAILED] or not_allowed:
+        return ExitCode.FAILED
+    return ExitCode.PASSED

@@ -1,0 +1,59 @@
+"""Errors that real browsers gave, each with the fault that made it, are told apart."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recovery import BrowserType, categorize_browser_failure
+
+RECORDS = json.loads((Path(__file__).parent / "data" / "failures.json").read_text("utf-8"))["records"]
+
+
+def rebuilt(chain: list[dict[str, Any]]) -> BaseException:
+    """The error as it was raised: its real class and words, its causes behind it."""
+    cause: BaseException | None = None
+    for link in reversed(chain):
+        kind = getattr(importlib.import_module(link["module"]), link["class"])
+        if "errno" in link:
+            error = kind(link["errno"], link["message"])
+        else:
+            # Constructors differ; what recovery reads is the class and str().
+            said: type[BaseException] = type(kind.__name__, (kind,), {"__str__": lambda _, text=link["message"]: text})
+            error = said.__new__(said)
+        error.__cause__, cause = cause, error
+    assert cause is not None
+    return cause
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: f"{record['browser']}: {record['fault']}")
+def test_a_real_failure_is_categorised(record: dict[str, Any]) -> None:
+    context = {"browser": record["browser"], "model": "bert-tiny", "platform": "webgpu", **record["evidence"]}
+    info = categorize_browser_failure(rebuilt(record["chain"]), context)
+    assert info.failure_type.value == record["expected"], info.reason
+    assert info.evidence.browser is BrowserType(record["browser"])
+    assert info.error_class == record["chain"][0]["class"]
+    assert "\n" not in info.message
+    assert "Stacktrace" not in info.message
+
+
+def test_the_words_alone_tell_nearly_all_of_them() -> None:
+    """Without evidence only what differs by evidence alone may be wrong: a stopped driver, a wait in vain."""
+    wrong = Counter(
+        record["fault"]
+        for record in RECORDS
+        if categorize_browser_failure(rebuilt(record["chain"]), {}).failure_type.value != record["expected"]
+    )
+    assert wrong == Counter({"driver stopped": 2, "wait in vain": 2})
+
+
+def test_evidence_that_a_process_died_outweighs_what_the_driver_says() -> None:
+    for record in RECORDS:
+        if record["expected"] in {"timeout", "connection", "crash"}:
+            seen = {"phase": "run", "browser_alive": False}
+            assert categorize_browser_failure(rebuilt(record["chain"]), seen).failure_type.value == "crash"

@@ -1,0 +1,145 @@
+"""What is decided after a failure, by example. The properties are in test_decision_properties.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from recovery import FailureType, ModelType, decide
+from recovery.actions import Action, Adjust, Fallback, GiveUp, Restart, Retry, Simulate
+from tests.unit.recovery.makers import CHROME, EDGE, FIREFOX, POLICY, SAFARI, failure, record, situation
+
+SOFTER = Adjust(browser=CHROME, adjustments=situation().adjustments)
+RESTART = Restart(in_place=True)
+RETRY = Retry(delay=0.2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [
+        (FailureType.LAUNCH_FAILURE, Fallback),
+        (FailureType.CONNECTION_FAILURE, Restart),
+        (FailureType.TIMEOUT, Retry),
+        (FailureType.CRASH, Restart),
+        (FailureType.RESOURCE_EXHAUSTION, Adjust),
+        (FailureType.GPU_ERROR, Adjust),
+        (FailureType.API_ERROR, Fallback),
+        (FailureType.INTERNAL_ERROR, Restart),
+        (FailureType.TEST_FAILURE, GiveUp),
+    ],
+)
+def test_a_first_failure_begins_at_its_level(kind: FailureType, action: type[Action]) -> None:
+    assert isinstance(decide(failure(kind), [record(1)], situation(), POLICY), action)
+
+
+def test_the_same_failure_again_climbs_level_by_level() -> None:
+    history = [record(1)]
+    seen: list[Action] = []
+    for number in range(2, 5):
+        seen.append(decide(failure(), history, situation(), POLICY))
+        history.append(record(number, by=seen[-1]))
+    assert [action.level for action in seen] == [1, 2, 3]
+    assert decide(failure(), history, situation(), POLICY) == Fallback(browser=FIREFOX)
+
+
+def test_a_milder_failure_later_does_not_go_down_again() -> None:
+    history = [record(1, "gpu"), record(2, "timeout", by=SOFTER)]
+    assert decide(failure(FailureType.TIMEOUT), history, situation(), POLICY) == Fallback(browser=FIREFOX)
+
+
+def test_level_3_keeps_what_was_adjusted_before() -> None:
+    action = decide(failure(FailureType.GPU_ERROR), [record(1)], situation(), POLICY)
+    assert isinstance(action, Adjust)
+    assert action.browser is CHROME
+    assert action.adjustments.software_adapter
+
+
+@pytest.mark.parametrize("evidence", [{"browser_alive": False}, {"driver_alive": False}, {"browser_stopped": True}])
+def test_a_session_that_is_gone_is_not_retried_in(evidence: dict[str, bool]) -> None:
+    assert decide(failure(FailureType.TIMEOUT, **evidence), [record(1)], situation(), POLICY) == RESTART
+
+
+def test_a_lost_workers_browser_is_restarted_elsewhere() -> None:
+    lost = failure(FailureType.CRASH, worker_lost=True)
+    assert decide(lost, [record(1)], situation(), POLICY) == Restart(in_place=False)
+
+
+def test_fallback_follows_the_model_types_order() -> None:
+    for model, browser in ((ModelType.TEXT, EDGE), (ModelType.AUDIO, FIREFOX)):
+        where = situation(model_type=model, usable=(CHROME, FIREFOX, EDGE, SAFARI))
+        action = decide(failure(FailureType.LAUNCH_FAILURE), [record(1)], where, POLICY)
+        assert action == Fallback(browser=browser)
+
+
+def test_fallback_takes_only_usable_browsers() -> None:
+    where = situation(model_type=ModelType.TEXT, usable=(CHROME, SAFARI))
+    action = decide(failure(FailureType.LAUNCH_FAILURE), [record(1)], where, POLICY)
+    assert action == Fallback(browser=SAFARI)
+
+
+def test_the_browser_asked_for_is_the_first_choice_if_it_never_ran() -> None:
+    history = [record(1, "circuit_open"), record(2, "launch", by=Fallback(browser=FIREFOX), browser=FIREFOX)]
+    where = situation(browser=FIREFOX, model_type=ModelType.TEXT, usable=(CHROME, FIREFOX, EDGE))
+    assert decide(failure(FailureType.LAUNCH_FAILURE), history, where, POLICY) == Fallback(browser=CHROME)
+
+
+def test_a_browser_that_cannot_be_called_any_more_is_left_at_once() -> None:
+    where = situation(usable=(FIREFOX,))
+    assert decide(failure(FailureType.TIMEOUT), [record(1)], where, POLICY) == Fallback(browser=FIREFOX)
+
+
+def test_without_another_browser_the_one_that_cannot_be_called_is_kept() -> None:
+    assert isinstance(decide(failure(FailureType.TIMEOUT), [record(1)], situation(usable=()), POLICY), Retry)
+
+
+def test_the_last_resort_is_simulation_where_it_is_allowed() -> None:
+    launch, alone = failure(FailureType.LAUNCH_FAILURE), {"usable": (CHROME,)}
+    assert decide(launch, [record(1)], situation(**alone, simulation=True), POLICY) == Simulate()
+    end = decide(launch, [record(1)], situation(**alone), POLICY)
+    assert isinstance(end, GiveUp)
+    assert "it broke" in end.reason
+
+
+def test_a_failed_simulation_is_the_end() -> None:
+    history = [record(1, "launch"), record(2, "internal", by=Simulate(), browser=None)]
+    where = situation(browser=None, simulation=True)
+    assert isinstance(decide(failure(FailureType.INTERNAL_ERROR), history, where, POLICY), GiveUp)
+
+
+def test_a_level_switched_off_is_passed_over() -> None:
+    policy = POLICY.merged({"limits": {"minimal": 0, "moderate": 0, "aggressive": 0}})
+    assert decide(failure(), [record(1)], situation(), policy) == Fallback(browser=FIREFOX)
+
+
+def test_no_fallback_where_the_policy_forbids_it() -> None:
+    policy = POLICY.merged({"limits": {"fallback": 0}})
+    launch = failure(FailureType.LAUNCH_FAILURE)
+    assert isinstance(decide(launch, [record(1)], situation(), policy), GiveUp)
+
+
+def test_budgets_end_a_test() -> None:
+    eight = [record(number) for number in range(1, 9)]
+    assert isinstance(decide(failure(), eight, situation(), POLICY), GiveUp)
+    late = decide(failure(), [record(1)], situation(elapsed=POLICY.max_seconds), POLICY)
+    assert isinstance(late, GiveUp)
+    assert "600 s" in late.reason
+
+
+def test_retries_wait_longer_each_time_and_differ_by_jitter() -> None:
+    policy = POLICY.merged({"limits": {"minimal": 3}})
+    first = decide(failure(), [record(1)], situation(), policy)
+    second = decide(failure(), [record(1), record(2, by=RETRY)], situation(), policy)
+    assert (first, second) == (Retry(delay=0.2), Retry(delay=0.4))
+    jittered = decide(failure(), [record(1)], situation(jitter=0.5), policy)
+    assert isinstance(jittered, Retry)
+    assert jittered.delay == pytest.approx(0.15)
+
+
+def test_a_detour_keeps_the_level_that_it_began_with() -> None:
+    """Level 3 sent the test to its queue, a sick worker's circuit sent it on: it still is level 3's attempt."""
+    history = [record(1, "gpu"), record(2, "circuit_open", by=SOFTER), record(3, "gpu")]
+    assert decide(failure(FailureType.GPU_ERROR), history, situation(), POLICY) == Fallback(browser=FIREFOX)
+
+
+def test_a_test_whose_first_browser_was_shut_off_has_all_levels_before_it() -> None:
+    history = [record(1, "circuit_open"), record(2, by=Fallback(browser=FIREFOX), browser=FIREFOX)]
+    assert isinstance(decide(failure(), history, situation(browser=FIREFOX), POLICY), Retry)
