@@ -37,12 +37,15 @@ class Address:
     def connection(self, read_timeout: float | None = None) -> AbstractConnection:
         """A new connection, not connected yet. ``read_timeout``: seconds, for a command that blocks in Redis."""
         connection_class, options = self._resolved()
-        kind: type[AbstractConnection] = Connection
+        kind: Any = Connection
         if "path" in options:
             kind = UnixDomainSocketConnection
         elif _is_tls(connection_class):
             kind = SSLConnection
-        return kind(**options, socket_timeout=read_timeout or self.timeout, socket_connect_timeout=self.timeout)
+        connection: AbstractConnection = kind(
+            **options, socket_timeout=read_timeout or self.timeout, socket_connect_timeout=self.timeout
+        )
+        return connection
 
     def async_connection(self) -> AsyncConnection:
         """The same for the running event loop."""

@@ -77,7 +77,8 @@ class Follower:
                 reading.set()
                 pause = FIRST_PAUSE
                 while not ended.is_set():
-                    for last, event in self._read_on(connection, last):  # noqa: B007, PLW2901 – the place to go on from
+                    for place, event in self._read_on(connection, last):
+                        last = place
                         if event is not None:
                             self._told(event)
             except (RedisError, OSError) as error:

@@ -30,7 +30,7 @@ class Listeners:
         Raises:
             RuntimeError: a coroutine function, and no event loop is running.
         """
-        tell: Callable[[Any], None] = listener
+        tell: Callable[[Any], Any] = listener
         if inspect.iscoroutinefunction(listener):
             tell = _in_loop(asyncio.get_running_loop(), listener)
         self._by_type[event_type] = (*self._by_type.get(event_type, ()), tell)

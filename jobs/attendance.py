@@ -70,7 +70,7 @@ class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
     def _keep_quarantine(self, consumer: Any) -> None:
         """A worker whose circuit is open must not eat the queue; it is back for the probe, and stays if that passes."""
         circuit = f"worker:{consumer.hostname}"
-        sick = not self._backend.registry.states(circuit)[circuit].lets_through
+        sick = self._backend.registry.states(circuit)[circuit].retry_after > 0
         if sick == self._quarantined:
             return
         self._quarantined = sick

@@ -219,7 +219,7 @@ class OwnedProcess:
     def stop(self, timeout: float = 5.0) -> None:
         """Kill all of it, reap it and remove the scratch folder; returns when nothing is left. Never hangs.
 
-        Takes milliseconds as a rule. If the warden does nothing for ``timeout`` seconds, it is killed with all the rest.
+        Takes milliseconds as a rule. If the warden does nothing for ``timeout`` seconds, it is killed with the rest.
         """
         if self._owner not in (0, os.getpid()):
             return

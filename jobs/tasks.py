@@ -167,7 +167,7 @@ def situation_of(backend: Backend, claim: Claim) -> recovery.Situation:
         browser=claim.browser,
         asked=claim.spec.browser,
         model_type=claim.spec.model_type,
-        usable=tuple(browser for browser in manned if circuits[f"browser:{browser.value}"].lets_through),
+        usable=tuple(browser for browser in manned if not circuits[f"browser:{browser.value}"].retry_after),
         simulation="simulated" in claim.header.allow and bool(queues.get(SIMULATION_QUEUE)),
         elapsed=max(0.0, claim.claimed_at - claim.first_claimed_at),
         jitter=random.random(),

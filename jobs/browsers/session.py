@@ -293,7 +293,7 @@ class BrowserSession:
             raise ConnectionFailure("the driver died", evidence)
         if evidence.browser_alive is False:
             raise CrashFailure("the browser died", evidence)
-        if evidence.browser_stopped and self._silent():
+        if evidence.browser_stopped:
             raise TimeoutFailure("the browser is stopped", evidence)
 
     def _silent(self) -> bool:
