@@ -25,7 +25,7 @@ task_serializer = "json"
 result_serializer = "json"
 event_serializer = "json"
 
-include = ["jobs.tasks"]
+include = ["jobs.tasks", "jobs.attendance"]
 task_queues = QUEUES
 task_create_missing_queues = False
 task_default_queue = "simulation"
