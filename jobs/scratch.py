@@ -16,14 +16,15 @@ from pathlib import Path
 
 from jobs.private_fds import close_private, fork_lock, keep_private
 
-PREFIX = "breakwater-"
+# Short: a browser makes sockets below, and a socket's path may have 107 characters.
+PREFIX = "bw-"
 _LOCK = ".owner"
 # Seconds. A folder without a lock file that is older was left by a process that died right after making it.
 _UNLOCKED_GRACE = 60.0
 
 
 class ScratchFolder:
-    """A new folder ``<root>/breakwater-<pid>-<random>/``, ours until ``remove`` or until this process ends."""
+    """A new folder ``<root>/bw-<pid>-<random>/``, ours until ``remove`` or until this process ends."""
 
     def __init__(self, root: Path | None = None) -> None:
         """Make the folder; ``root`` defaults to the system's temporary folder.

@@ -31,7 +31,7 @@ remove_scratch() {
     # The dying may still finish a system call that makes a file: hence more than one try.
     rounds=0
     case $scratch in
-    */breakwater-*)
+    */bw-*)
         while [ -e "$scratch" ] && [ "$rounds" -lt 40 ]; do
             rm -rf -- "$scratch" 2>/dev/null && return
             rounds=$((rounds + 1))

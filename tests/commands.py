@@ -49,7 +49,9 @@ class Command:
         """All living processes that this run started, itself included, wherever they hang in the tree."""
         for process in psutil.process_iter():
             try:
-                if process.environ().get("BREAKWATER_TEST_MARK") == self.mark:
+                # redis-server writes its title over its environment, but works in a folder of the run.
+                marked = process.environ().get("BREAKWATER_TEST_MARK") == self.mark
+                if marked or Path(process.cwd()).is_relative_to(self.scratch):
                     yield process
             except psutil.Error:
                 continue
