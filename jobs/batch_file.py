@@ -1,18 +1,20 @@
-"""Read a batch file (TOML) into a plan. Every mistake is one line: what, where, what is allowed."""
+"""Read a batch file (TOML) into a plan. Every mistake is one line: what, where, what is allowed.
+
+Says what may be in the file and that its parts fit; how a mistake is put into words is in batch_mistakes.py.
+"""
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
+from jobs.batch_mistakes import explain, several, unknown
 from jobs.models.catalogue import catalogue
-from jobs.plan import DEFAULT_TIMEOUT, BadInput, Plan, PlannedFault, Selector
+from jobs.plan import DEFAULT_TIMEOUT, BadInput, Plan, PlannedFault, Selector, one_line
 from jobs.specs import ModelSource, Platform
 from recovery import BrowserType, RecoveryPolicy
 
@@ -20,6 +22,7 @@ from recovery import BrowserType, RecoveryPolicy
 LARGEST_FILE = 1_000_000
 # Tests of one batch file.
 LARGEST_MATRIX = 1_000_000
+LONGEST_NAME = 100
 
 
 class _Table(BaseModel):
@@ -34,9 +37,9 @@ class _Matrix(_Table):
 
 
 class _BatchFile(_Table):
-    name: str | None = Field(default=None, min_length=1, max_length=100)
-    timeout: float = Field(default=DEFAULT_TIMEOUT, ge=1, le=3600)
-    repeat: int = Field(default=1, ge=1, le=10_000)
+    name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME)
+    timeout: float = Field(default=DEFAULT_TIMEOUT, ge=1, le=3600, strict=True)
+    repeat: int = Field(default=1, ge=1, le=10_000, strict=True)
     allow: frozenset[Literal["degraded", "simulated"]] = frozenset()
     matrix: _Matrix
     recovery: dict[str, Any] = {}
@@ -53,15 +56,13 @@ def load_plan(path: Path) -> Plan:
     try:
         given = _BatchFile.model_validate(_read(path))
     except ValidationError as error:
-        raise BadInput(f"{path.name}: {_one_line(error)}") from error
-    own = _own_models(path, given.model)
-    _check_models(path, given, own)
-    try:
-        RecoveryPolicy.default().merged(given.recovery)
-    except ValueError as error:
-        raise BadInput(f"{path.name}: recovery: {error}") from error
+        raise BadInput(f"{path.name}: {several(explain(error, _BatchFile))}") from error
+    own = {source.name: source.model_copy(update=_found(path, source)) for source in given.model}
+    mistakes = [*_wrong_sources(path, given.model), *_wrong_names(given, own), *_wrong_policy(given.recovery)]
+    if mistakes:
+        raise BadInput(f"{path.name}: {several(mistakes)}")
     plan = Plan(
-        name=given.name or path.stem,
+        name=one_line(given.name or path.stem)[:LONGEST_NAME],
         browsers=tuple(dict.fromkeys(given.matrix.browsers)),
         models=tuple(dict.fromkeys(given.matrix.models)),
         platforms=tuple(dict.fromkeys(given.matrix.platforms)),
@@ -73,10 +74,7 @@ def load_plan(path: Path) -> Plan:
         own_models=own,
         policy_overrides=given.recovery,
     )
-    if not plan.total:
-        raise BadInput(f"{path.name}: matrix.exclude: it leaves no test")
-    if plan.total > LARGEST_MATRIX:
-        raise BadInput(f"{path.name}: {plan.total} tests; allowed: up to {LARGEST_MATRIX}")
+    _check_cells(path, plan)
     return plan
 
 
@@ -93,89 +91,64 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise BadInput(f"{path.name}: not UTF-8 text (byte {error.start}); give a batch file (TOML)") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadInput(f"{path.name}: not TOML: {' '.join(str(error).split())}") from error
+        raise BadInput(f"{path.name}: not TOML: {error}") from error
+    except ValueError as error:  # Python refuses to read a number of so many digits
+        raise BadInput(f"{path.name}: a number in it has thousands of digits") from error
 
 
-def _own_models(path: Path, sources: Sequence[ModelSource]) -> dict[str, ModelSource]:
-    own: dict[str, ModelSource] = {}
+def _found(path: Path, source: ModelSource) -> dict[str, Path]:
+    """The files that a source names, as absolute paths; without those that don't exist."""
+    found = {}
+    for key, file in (("path", source.path), ("reference", source.reference)):
+        if file is None:
+            continue
+        try:
+            absolute = (path.parent / file).resolve()
+            if absolute.is_file():
+                found[key] = absolute
+        except (OSError, ValueError, RuntimeError):  # too long, no path at all, or links in a circle
+            continue
+    return found
+
+
+def _wrong_sources(path: Path, sources: Collection[ModelSource]) -> Iterator[str]:
+    seen: set[str] = set()
     for index, source in enumerate(sources):
-        where = f"{path.name}: model[{index}]"
-        if source.name in own or source.name in catalogue():
-            of_whom = "another [[model]]" if source.name in own else "a built-in model"
-            raise BadInput(f"{where}.name: {source.name!r} is the name of {of_whom}; choose another one")
-        found: dict[str, Path] = {}
+        if source.name in seen or source.name in catalogue():
+            of_whom = "another [[model]]" if source.name in seen else "a built-in model"
+            yield f"model[{index}].name: {source.name!r} is the name of {of_whom}; choose another one"
+        seen.add(source.name)
+        found = _found(path, source)
         for key, file in (("path", source.path), ("reference", source.reference)):
-            if file is not None:
-                found[key] = (path.parent / file).resolve()
-                if not found[key].is_file():
-                    raise BadInput(f"{where}.{key}: no file {str(file)!r} (looked for {found[key]})")
-        own[source.name] = source.model_copy(update=found)
-    return own
+            if file is not None and key not in found:
+                yield f"model[{index}].{key}: no file {str(file)!r}; give one, relative to {path.parent.absolute()}"
 
 
-def _check_models(path: Path, given: _BatchFile, own: Mapping[str, ModelSource]) -> None:
-    allowed = (*own, *catalogue())
-    named = [(f"matrix.models[{index}]", model) for index, model in enumerate(given.matrix.models)]
-    named += [(f"fault[{index}].model", fault.model) for index, fault in enumerate(given.fault) if fault.model]
+def _wrong_names(given: _BatchFile, own: Mapping[str, ModelSource]) -> Iterator[str]:
+    allowed = dict.fromkeys((*own, *catalogue()))
+    named: list[tuple[str, str | None]] = [
+        *((f"matrix.models[{index}]", model) for index, model in enumerate(given.matrix.models)),
+        *((f"matrix.exclude[{index}].model", selector.model) for index, selector in enumerate(given.matrix.exclude)),
+        *((f"fault[{index}].model", fault.model) for index, fault in enumerate(given.fault)),
+    ]
     for where, model in named:
-        if model not in allowed:
-            raise BadInput(f"{path.name}: {where}: unknown model {model!r};{_closest(model, allowed)} {_list(allowed)}")
+        if model is not None and model not in allowed:
+            yield unknown(where, "model", model, allowed)
 
 
-def _one_line(error: ValidationError) -> str:
-    """The first mistake that pydantic found, in our words."""
-    details = error.errors()
-    first, more = details[0], len({_where(one["loc"]) for one in details}) - 1
-    return _explain(first) + (f" (and {more} more)" if more else "")
+def _wrong_policy(overrides: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        RecoveryPolicy.default().merged(overrides)
+    except ValueError as error:
+        yield str(error)
 
 
-def _explain(detail: ErrorDetails) -> str:
-    where, given, context = _where(detail["loc"]), detail["input"], detail.get("ctx", {})
-    match detail["type"]:
-        case "extra_forbidden":
-            allowed = _keys_beside(detail["loc"])
-            return f"{where}: unknown key;{_closest(str(detail['loc'][-1]), allowed)} {_list(allowed)}"
-        case "enum" | "literal_error":
-            allowed = [word.strip("' ") for word in context["expected"].replace(" or ", ", ").split(",")]
-            what = str(
-                detail["loc"][0 if len(detail["loc"]) == 1 else -2 if isinstance(detail["loc"][-1], int) else -1]
-            )
-            return f"{where}: unknown {_singular(what)} {given!r};{_closest(str(given), allowed)} {_list(allowed)}"
-        case "missing":
-            return f"{where}: missing"
-        case "too_short":
-            return f"{where}: empty; give at least one"
-        case _:
-            shown = repr(given)
-            return f"{where}: {detail['msg'][0].lower()}{detail['msg'][1:]}; it is {shown[:80]}".replace("\n", " ")
-
-
-def _where(location: tuple[int | str, ...]) -> str:
-    # Names of a union's members are pydantic's, not the file's.
-    parts = [part for part in location if isinstance(part, int) or not part.startswith(("tuple[", "literal["))]
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
-
-
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    tables: dict[tuple[str, ...], type[BaseModel]] = {
-        (): _BatchFile,
-        ("matrix",): _Matrix,
-        ("matrix", "exclude"): Selector,
-        ("model",): ModelSource,
-        ("fault",): PlannedFault,
-    }
-    table = tables[tuple(part for part in location[:-1] if isinstance(part, str))]
-    return list(table.model_fields)
-
-
-def _singular(key: str) -> str:
-    return "word" if key == "allow" else key.removesuffix("s")
-
-
-def _closest(given: str, allowed: Sequence[str]) -> str:
-    close = difflib.get_close_matches(given, allowed, n=1)
-    return f" did you mean {close[0]!r}?" if close else ""
-
-
-def _list(allowed: Sequence[str]) -> str:
-    return f"allowed: {', '.join(allowed)}"
+def _check_cells(path: Path, plan: Plan) -> None:
+    cells = list(plan.cells())
+    if not cells:
+        raise BadInput(f"{path.name}: matrix.exclude: it leaves no test")
+    if plan.total > LARGEST_MATRIX:
+        raise BadInput(f"{path.name}: {plan.total} tests; allowed: up to {LARGEST_MATRIX}")
+    for index, fault in enumerate(plan.faults):
+        if not any(fault.matches(*cell) for cell in cells):
+            raise BadInput(f"{path.name}: fault[{index}]: no test of the matrix has its browser, model and platform")

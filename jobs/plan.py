@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from jobs.models.catalogue import catalogue
 from jobs.specs import FaultKind, FaultSpec, ModelSource, Platform, TestSpec
@@ -21,6 +21,14 @@ QUICK_MODELS = ("bert-base-uncased", "vit-base-patch16-224", "whisper-tiny", "cl
 
 class BadInput(ValueError):
     """Something that the user gave is wrong. The message is one line: what, where, what is allowed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and terminal codes, which keys and file names may hold."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 class Selector(BaseModel):
@@ -43,6 +51,14 @@ class PlannedFault(Selector):
     kind: FaultKind
     attempts: tuple[int, ...] | Literal["all"] = Field(default=(1,), description="attempt numbers, or all of them")
     on: BrowserType | None = Field(default=None, description="only while the test runs on this browser")
+
+    @field_validator("attempts", mode="before")
+    @classmethod
+    def _are_attempts(cls, given: object) -> object:
+        numbers = given if isinstance(given, (list, tuple)) else ()
+        if given != "all" and not (numbers and all(type(number) is int and number >= 1 for number in numbers)):
+            raise ValueError('must be attempt numbers, such as [1, 2], or "all"')
+        return given
 
     def spec(self) -> FaultSpec:
         """The fault as a test carries it."""
@@ -74,11 +90,11 @@ class Plan:
     @property
     def total(self) -> int:
         """Number of tests."""
-        return len(list(self._cells())) * self.repeat
+        return len(list(self.cells())) * self.repeat
 
     def tests(self) -> Iterator[TestSpec]:
         """Every test, in the order of the matrix."""
-        for browser, model, platform in self._cells():
+        for browser, model, platform in self.cells():
             first = TestSpec(
                 id=f"{browser.value}/{model}/{platform.value}",
                 browser=browser,
@@ -121,10 +137,11 @@ class Plan:
             asked = (("browser", browsers), ("model type", model_types), ("platform", platforms))
             wanted = ", ".join(f"{what} {'/'.join(values)}" for what, values in asked if values)
             has = ", ".join((*self.browsers, *self.models, *self.platforms))
-            raise BadInput(f"no test of {self.name} is left with {wanted}; it has {has}")
+            raise BadInput(f"no test of {self.name} is left{f' with {wanted}' if wanted else ''}; it has {has}")
         return plan
 
-    def _cells(self) -> Iterator[tuple[BrowserType, str, Platform]]:
+    def cells(self) -> Iterator[tuple[BrowserType, str, Platform]]:
+        """The matrix without what is excluded; each cell is ``repeat`` tests."""
         for cell in itertools.product(self.browsers, self.models, self.platforms):
             if not any(selector.matches(*cell) for selector in self.exclude):
                 yield cell

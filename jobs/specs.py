@@ -50,7 +50,7 @@ class FaultSpec(_Value):
 class ModelSource(_Value):
     """A user's own ONNX model, as a batch file names it. Paths are read by the worker."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(pattern=r"^[A-Za-z0-9._/-]{1,100}$", description="becomes a part of test ids")
     type: ModelType
     path: Path
     reference: Path | None = Field(default=None, description="the model that gives the expected outputs; null: path")

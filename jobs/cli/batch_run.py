@@ -13,9 +13,10 @@ from pathlib import Path
 
 import redis
 
+from breakers import CircuitMetrics
 from jobs import tasks
 from jobs.batches import BatchHeader, Claim, Owner, Reaper, StaleAttempt
-from jobs.batches.unmanned import UnmannedQueues
+from jobs.batches.unmanned import GRACE, UnmannedQueues
 from jobs.browsers.finding import installed_browsers
 from jobs.cli.views import View
 from jobs.connections import connect_checked, without_password
@@ -41,7 +42,7 @@ class Ran:
 
     header: BatchHeader
     verdicts: tuple[Verdict, ...]
-    circuits: dict[str, dict[str, object]]
+    circuits: dict[str, CircuitMetrics]
     seconds: float
 
 
@@ -85,6 +86,8 @@ def run_plan(plan: Plan, view: View, *, concurrency: int = 1, log_dir: Path | No
         backend.store.publish(header, plan.tests())
         try:
             view.started(header, where)
+            if farm is None:
+                _say_what_is_unmanned(backend, header.id, view)
             try:
                 wait(backend, header.id, view, farm.tend if farm else None)
             except KeyboardInterrupt:
@@ -95,6 +98,13 @@ def run_plan(plan: Plan, view: View, *, concurrency: int = 1, log_dir: Path | No
             view.close()
         verdicts = tuple(backend.store.verdicts(header.id))
         return Ran(header, verdicts, backend.registry.get_metrics()["circuits"], time.monotonic() - started)
+
+
+def _say_what_is_unmanned(backend: Backend, batch: str, view: View) -> None:
+    manned = backend.presence.live_queues()
+    missing = [queue for queue in backend.store.progress(batch).queues if not manned.get(queue)]
+    if missing:
+        view.noted(f"no worker serves {', '.join(missing)} now; waiting {GRACE:.0f} s for one")
 
 
 def wait(
