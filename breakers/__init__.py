@@ -12,7 +12,8 @@ from breakers.events import (
     StoreLost,
 )
 from breakers.guard import Guard
-from breakers.registry import CircuitBreakerRegistry
+from breakers.metrics import CircuitMetrics
+from breakers.registry import CircuitBreakerRegistry, RegistryMetrics
 from breakers.settings import CircuitSettings
 from breakers.states import CircuitState, CircuitView
 
@@ -23,12 +24,14 @@ __all__ = [
     "CircuitBreaker",
     "CircuitBreakerRegistry",
     "CircuitEvent",
+    "CircuitMetrics",
     "CircuitOpenError",
     "CircuitSettings",
     "CircuitState",
     "CircuitView",
     "Guard",
     "InvalidSettings",
+    "RegistryMetrics",
     "SettingsChanged",
     "StateChanged",
     "StoreBack",

@@ -55,9 +55,7 @@ class Address:
             kind = AsyncUnixConnection
         elif _is_tls(connection_class):
             kind = AsyncSSLConnection
-        connection: AsyncConnection = kind(
-            **options, socket_timeout=self.timeout, socket_connect_timeout=self.timeout
-        )
+        connection: AsyncConnection = kind(**options, socket_timeout=self.timeout, socket_connect_timeout=self.timeout)
         return connection
 
     def moved(self) -> None:

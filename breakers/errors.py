@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from redis.exceptions import RedisError
+
 
 class BreakerError(Exception):
     """The root: catch it to catch all of the below."""
@@ -36,7 +38,7 @@ class CircuitOpenError(BreakerError):
         )
 
 
-class StoreUnavailable(BreakerError):
+class StoreUnavailable(BreakerError, RedisError):
     """Redis didn't answer, or answered with an error, so nothing is known of a circuit's state."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from breakers.states import CircuitState
@@ -71,17 +72,30 @@ CircuitEvent = StateChanged | SettingsChanged | CallRejected | CallRecorded | St
 
 
 def from_stream(fields: dict[str, str]) -> Transition | None:
-    """An entry of the stream; None: a type that this release doesn't know."""
-    if fields.get("type") == "state_changed":
-        return StateChanged(
-            name=fields["name"],
-            at=float(fields["at"]),
-            previous=CircuitState(fields["previous"]),
-            state=CircuitState(fields["state"]),
-            reason=fields["reason"],
-            generation=int(fields["generation"]),
-            open_seconds=float(fields["open_seconds"]) if fields["open_seconds"] else None,
-        )
-    if fields.get("type") == "settings_changed":
-        return SettingsChanged(name=fields["name"], at=float(fields["at"]), version=int(fields["version"]))
-    return None
+    """An entry of the stream; None: one that this release doesn't know."""
+    try:
+        return _BY_TYPE[fields["type"]](fields)
+    except (KeyError, ValueError):
+        return None
+
+
+def _state_changed(fields: dict[str, str]) -> StateChanged:
+    return StateChanged(
+        name=fields["name"],
+        at=float(fields["at"]),
+        previous=CircuitState(fields["previous"]),
+        state=CircuitState(fields["state"]),
+        reason=fields["reason"],
+        generation=int(fields["generation"]),
+        open_seconds=float(fields["open_seconds"]) if fields["open_seconds"] else None,
+    )
+
+
+def _settings_changed(fields: dict[str, str]) -> SettingsChanged:
+    return SettingsChanged(name=fields["name"], at=float(fields["at"]), version=int(fields["version"]))
+
+
+_BY_TYPE: dict[str, Callable[[dict[str, str]], Transition]] = {
+    "state_changed": _state_changed,
+    "settings_changed": _settings_changed,
+}

@@ -53,17 +53,22 @@ class Follower:
                 self._thread.start()
 
     def stop(self) -> None:
-        """End the thread within ``WAIT`` seconds; doesn't wait for it."""
-        self._ended.set()
+        """End the thread within ``WAIT`` seconds; doesn't wait for it. It may be started again."""
+        with self._lock:
+            self._ended.set()
+            self._forget_thread()
 
     def renew_after_fork(self) -> bool:
         """The thread lives in the parent only. Returns whether there was one."""
         had_one = self._thread is not None
         self._lock = threading.Lock()
+        self._forget_thread()
+        return had_one
+
+    def _forget_thread(self) -> None:
         self._thread = None
         self._ended = threading.Event()
         self.reading = threading.Event()
-        return had_one
 
     def _follow(self, ended: threading.Event, reading: threading.Event) -> None:
         last: str | None = None
@@ -95,9 +100,7 @@ class Follower:
         return reply[0][0].decode() if reply else "0-0"
 
     def _read_on(self, connection: AbstractConnection, last: str) -> Iterator[tuple[str, Transition | None]]:
-        reply = _ask(
-            connection, "XREAD", "COUNT", _AT_ONCE, "BLOCK", int(WAIT * 1000), "STREAMS", self._stream, last
-        )
+        reply = _ask(connection, "XREAD", "COUNT", _AT_ONCE, "BLOCK", int(WAIT * 1000), "STREAMS", self._stream, last)
         if not reply:
             return
         # RESP3 answers with a map of streams, RESP2 with a list of pairs.

@@ -2,109 +2,120 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
-import time
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
+from typing import Any, ParamSpec, Self, TypeAlias, TypeVar, cast
 
-from breakers.core import Outcome, Permit
-
-if TYPE_CHECKING:
-    from breakers.registry import CircuitBreakerRegistry
+from breakers.errors import BreakerError
+from breakers.gate import Gate
+from breakers.operations import Outcome
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-Counted = tuple[type[BaseException], ...] | Callable[[BaseException], bool]
-
-# Not outcomes of the call: somebody ended it from outside. The permit goes back, nothing is counted.
-_GIVEN_UP = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+Matcher: TypeAlias = type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
+"""Exceptions by class, by several classes, or by a predicate."""
 
 
 class Guard:
     """``with registry.guard("browser:chrome", "worker:w1"): …``, or ``async with``, or a decorator.
 
-    All permits or none: entering raises ``CircuitOpenError`` and nothing was taken. An exception that is not counted
-    passes through as any other, and is a success of what the circuits stand for. One guard may be entered again and
-    again, but by one call at a time; a decorated function makes a new one for each call.
+    All permits or none: where entering raises, nothing was taken. An exception that isn't counted passes through as
+    any other, and is a success of what the circuits stand for. A call that was given up (KeyboardInterrupt,
+    SystemExit, cancellation) or that another circuit rejected gives its permits back, and nothing is counted. One
+    guard may be entered again and again, by one call at a time; a decorated function makes a new one for each call.
     """
 
-    def __init__(
-        self,
-        registry: CircuitBreakerRegistry,
-        names: tuple[str, ...],
-        counted: Counted = (Exception,),
-        ignored: tuple[type[BaseException], ...] = (),
-    ) -> None:
-        self._registry = registry
+    __slots__ = ("_began", "_counted", "_entered", "_failed", "_gate", "_ignored", "_names", "_token")
+
+    def __init__(self, gate: Gate, names: tuple[str, ...], counted: Matcher, ignored: Matcher) -> None:
+        self._gate = gate
         self._names = names
         self._counted = counted
         self._ignored = ignored
-        self._permit: Permit | None = None
+        self._entered = False
+        self._failed = False
+        self._token: bytes | None = None
         self._began = 0.0
 
-    def outcome_of(self, error: BaseException | None) -> Outcome:
-        """What an exception, or none, means for the circuits."""
-        if error is None:
-            return "success"
-        if isinstance(error, _GIVEN_UP):
-            return "release"
-        if isinstance(error, self._ignored):
-            return "success"
-        counts = isinstance(error, self._counted) if isinstance(self._counted, tuple) else self._counted(error)
-        return "failure" if counts else "success"
+    def fail(self) -> None:
+        """Count the call that is being made as a failure, though it raises nothing."""
+        self._failed = True
 
     def __enter__(self) -> Self:
-        self._permit = self._registry.run(self._registry.core.acquire(self._names))
-        self._began = time.monotonic()
+        self._check_free()
+        self._take(self._gate.enter(self._names))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._registry.run(self._registry.core.record(self._taken(), self.outcome_of(error), self._took()))
+        self._gate.leave(self._names, self._give_back(), self._outcome_of(error), perf_counter() - self._began)
 
     async def __aenter__(self) -> Self:
-        self._permit = await self._registry.run_async(self._registry.core.acquire(self._names))
-        self._began = time.monotonic()
+        self._check_free()
+        self._take(await self._gate.enter_async(self._names))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Shielded: a cancelled task gives its permit back all the same.
-        steps = self._registry.core.record(self._taken(), self.outcome_of(error), self._took())
-        await asyncio.shield(self._registry.run_async(steps))
+        took = perf_counter() - self._began
+        await self._gate.leave_async(self._names, self._give_back(), self._outcome_of(error), took)
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """Decorate a function or a coroutine function."""
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
-            async def guarded(*args: Any, **kwargs: Any) -> Any:
+            async def guarded_async(*args: Any, **kwargs: Any) -> Any:
                 async with self._anew():
                     return await cast("Callable[..., Awaitable[Any]]", function)(*args, **kwargs)
 
-            return cast("Callable[Parameters, Result]", guarded)
+            return cast("Callable[Parameters, Result]", guarded_async)
 
         @functools.wraps(function)
-        def guarded_sync(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
             with self._anew():
                 return function(*args, **kwargs)
 
-        return guarded_sync
+        return guarded
 
     def _anew(self) -> Guard:
-        return Guard(self._registry, self._names, self._counted, self._ignored)
+        return Guard(self._gate, self._names, self._counted, self._ignored)
 
-    def _taken(self) -> Permit:
-        permit, self._permit = self._permit, None
-        if permit is None:
-            raise RuntimeError("this guard was not entered, or was left already")
-        return permit
+    def _check_free(self) -> None:
+        if self._entered:
+            raise RuntimeError(f"this guard of {', '.join(self._names)} is around a call already: make another")
 
-    def _took(self) -> float:
-        return time.monotonic() - self._began
+    def _take(self, token: bytes | None) -> None:
+        self._token = token
+        self._entered = True
+        self._failed = False
+        self._began = perf_counter()
+
+    def _give_back(self) -> bytes | None:
+        if not self._entered:
+            raise RuntimeError(f"this guard of {', '.join(self._names)} was not entered, or was left already")
+        token, self._token = self._token, None
+        self._entered = False
+        return token
+
+    def _outcome_of(self, error: BaseException | None) -> Outcome:
+        if error is None:
+            return "failure" if self._failed else "success"
+        if not isinstance(error, Exception) or isinstance(error, BreakerError):
+            return "release"
+        if self._failed or (matches(self._counted, error) and not matches(self._ignored, error)):
+            return "failure"
+        return "success"
+
+
+def matches(matcher: Matcher, error: BaseException) -> bool:
+    """Whether an exception is among those that a matcher stands for."""
+    if isinstance(matcher, type | tuple):
+        return isinstance(error, matcher)
+    return matcher(error)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from breakers.errors import InvalidSettings
 
-# Bytes. Long enough for any honest name, short enough to stay in a small hash.
+# Bytes. Long enough for any honest name, short enough for a log line.
 _LONGEST_NAME = 200
 
 

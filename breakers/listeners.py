@@ -40,6 +40,9 @@ class Listeners:
 
         return remove
 
+    def __bool__(self) -> bool:
+        return any(self._by_type.values())
+
     def wanted(self, event_type: type[CircuitEvent]) -> bool:
         """Somebody listens: it is worth making the event."""
         return bool(self._by_type) and bool(self._by_type.get(event_type))

@@ -1,154 +1,232 @@
-"""Figures of circuits, from what metrics.lua returns. Reading and arithmetic only."""
+"""A circuit's metrics, from what metrics.lua returned: reading and arithmetic only. Keys and meanings are a promise."""
 
 from __future__ import annotations
 
 import json
 import math
 import struct
-from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
-from breakers.core import Command, Core, Steps
-from breakers.events import Transition, from_stream
 from breakers.follower import decoded
-from breakers.scripts import Reply
+from breakers.settings import SETTING_NAMES, CircuitSettings
 from breakers.states import CircuitState
 
-# An outcome in the window's ring: Redis time, duration (NaN: unknown), flags; see scripts/window.lua.
+# Latest recoveries kept with a circuit.
+RECOVERIES_KEPT = 100
+# Pairs of method and browser counted by themselves.
+TALLIES_KEPT = 200
+
+# As window.lua writes them: Redis time (s), duration (s, NaN: unknown), flags (1 failed, 2 slow).
 _ENTRY = struct.Struct("<dfB")
-_FAILED = 1
-# Latest recoveries that figures carry; what Redis keeps of them, and of tallies per method and browser.
-RECOVERIES_SHOWN, RECOVERIES_KEPT, TALLIES_KEPT = 20, 100, 64
-# How far each state lets a circuit be healthy.
-_STATE_HEALTH = {CircuitState.CLOSED: 1.0, CircuitState.DISABLED: 1.0, CircuitState.HALF_OPEN: 0.5}
+# As circuit.lua packs the field `hot`.
+_HOT = struct.Struct("<8I2QB")
 
 
-def circuit_metrics(core: Core, names: tuple[str, ...]) -> Steps[dict[str, dict[str, Any]]]:
-    """Figures by circuit; of all circuits if no name is given. One trip."""
-    if names:
-        yield from core.declare_new(names)
-    call = core.scripts.metrics.on(core.keys.of(names))
-    reply = yield Command(call, (core.keys.root, RECOVERIES_SHOWN))
-    assert isinstance(reply, list)
-    now = float(reply[0])  # type: ignore[arg-type]
-    figures = [_figures(part, now) for part in reply[1:]]
-    return {one["name"]: one for one in figures}
+class Recovery(TypedDict):
+    """One attempt to recover, by whatever the circuit guards."""
+
+    timestamp: str
+    """UTC, ISO 8601; Redis's clock."""
+    recovery_method: str
+    browser: str | None
+    level: int | None
+    succeeded: bool
 
 
-def note_recovery(core: Core, name: str, method: str, browser: str, level: int, *, succeeded: bool) -> Steps[None]:
-    """Keep a recovery in the circuit's history and tallies."""
-    yield from core.declare_new((name,))
-    recovery = {"method": method, "browser": browser, "level": level, "succeeded": succeeded}
-    call = core.scripts.recovery.on(core.keys.of_recoveries(name))
-    yield Command(call, (json.dumps(recovery), f"{method}|{browser}", int(succeeded), RECOVERIES_KEPT, TALLIES_KEPT))
+class RecoveryTally(TypedDict):
+    """Attempts by one method on one browser."""
+
+    method: str
+    browser: str | None
+    attempts: int
+    succeeded: int
 
 
-def history_of(core: Core, limit: int) -> list[Transition]:
-    """The latest entries of the stream of transitions, oldest first."""
-    connection = core.address.connection()
-    try:
-        connection.send_command("XREVRANGE", core.keys.events, "+", "-", "COUNT", limit)
-        entries: Any = connection.read_response()
-    finally:
-        connection.disconnect()
-    events = (from_stream(decoded(raw)) for _, raw in reversed(entries))
-    return [event for event in events if event is not None]
+class WindowMetrics(TypedDict):
+    """The latest outcomes, as the circuit's rates judge them. None: nothing to tell."""
+
+    samples: int
+    failure_rate: float | None
+    slow_rate: float | None
+    seconds_p50: float | None
+    seconds_p95: float | None
 
 
-def registry_metrics(circuits: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Figures over all circuits. ``health``: the mean of theirs, 100 where there are none."""
-    health = [circuit["health"] for circuit in circuits.values()]
-    return {
-        "circuits": circuits,
-        "health": sum(health) / len(health) if health else 100.0,
-        "states": dict(Counter(circuit["current_state"] for circuit in circuits.values())),
-        "executions": sum(circuit["executions"] for circuit in circuits.values()),
-        "failures": sum(circuit["failures"] for circuit in circuits.values()),
-        "rejected": sum(circuit["rejected"] for circuit in circuits.values()),
-    }
+class CircuitMetrics(TypedDict):
+    """All that is known of a circuit. Counts are over its whole life; durations in seconds."""
+
+    name: str
+    current_state: str
+    executions: int
+    """Calls made whose outcome was recorded."""
+    successes: int
+    failures: int
+    success_rate: float
+    """successes / executions; 1.0 before the first."""
+    recoveries: int
+    """Recovery attempts that succeeded."""
+    recovery_attempts: int
+    recovery_rate: float
+    """recoveries / recovery_attempts; 0.0 before the first."""
+    circuit_open_count: int
+    avg_downtime_seconds: float
+    """Mean time from opening to closing again, a downtime that still lasts included."""
+    recovery_history: list[Recovery]
+    """The latest, oldest first."""
+    recoveries_by_method: list[RecoveryTally]
+    health: float
+    """0 to 100, see ``health``."""
+    rejected: int
+    stale_results: int
+    """Results that came too late to mean anything: of an earlier generation, or after their lease."""
+    slow_calls: int
+    failures_in_a_row: int
+    window: WindowMetrics
+    seconds_in_state: dict[str, float]
+    """Time spent in each state."""
+    since: float
+    """When the current state began: Unix time, Redis's clock."""
+    retry_after: float
+    """What is left of an opening; ``math.inf`` for a circuit forced open; else 0.0."""
+    generation: int
+    settings: CircuitSettings
 
 
-def _figures(part: Reply, now: float) -> dict[str, Any]:
-    assert isinstance(part, list)
-    raw_state, window, raw_recoveries, raw_tally = part
-    stored = decoded(raw_state)  # type: ignore[arg-type]
-    assert isinstance(window, bytes)
-    state = CircuitState(stored["state"])
-    successes, failures = int(stored["successes"]), int(stored["failures"])
-    executions = successes + failures
-    recent = _window(window, stored)
-    seconds_in = {one.value: float(stored.get(f"seconds_{one}", 0)) for one in CircuitState}
-    seconds_in[state.value] += max(0.0, now - float(stored["since"]))
-    downtimes = int(stored.get("downtimes", 0))
-    attempts, recovered = int(stored.get("recovery_attempts", 0)), int(stored.get("recoveries", 0))
-    calm_rate = 1.0 if recent["success_rate"] is None else recent["success_rate"]
-    return {
-        "name": stored["name"],
-        "current_state": state.value,
-        "generation": int(stored["generation"]),
-        "executions": executions,
-        "successes": successes,
-        "failures": failures,
-        "success_rate": successes / executions if executions else 1.0,
-        "rejected": int(stored["rejected"]),
-        "stale_results": int(stored["stale"]),
-        "slow_calls": int(stored["slow"]),
-        "circuit_open_count": int(stored["opens"]),
-        "avg_downtime_seconds": float(stored.get("downtime_seconds", 0)) / downtimes if downtimes else 0.0,
-        "seconds_in_state": seconds_in,
-        "window": recent,
-        "recovery_attempts": attempts,
-        "recoveries": recovered,
-        "recovery_rate": recovered / attempts if attempts else 0.0,
-        "recovery_history": [_recovery(raw) for raw in reversed(raw_recoveries)],  # type: ignore[arg-type]
-        "recoveries_by_method": _tally(decoded(raw_tally)),  # type: ignore[arg-type]
-        # The share of successes in the window, less by half while probing, nothing while open.
-        "health": 100.0 * calm_rate * _STATE_HEALTH.get(state, 0.0),
-    }
+def health(
+    state: CircuitState, settings: CircuitSettings, window: WindowMetrics, failures_in_a_row: int, probe_successes: int
+) -> float:
+    """How well a circuit is, from 0 to 100.
+
+    OPEN and FORCED_OPEN: 0. HALF_OPEN: 25, and up to 50 with the probes that have succeeded. CLOSED: 100 × the share
+    of successes in the window (from ``min_samples_for_stats`` on), less up to half of it on the way to
+    ``failure_threshold`` failures in a row. DISABLED: as CLOSED, the latter apart.
+    """
+    if state in (CircuitState.OPEN, CircuitState.FORCED_OPEN):
+        return 0.0
+    if state is CircuitState.HALF_OPEN:
+        return round(25 + 25 * min(1.0, probe_successes / settings.success_threshold), 1)
+    share = 1.0
+    if window["samples"] >= settings.min_samples_for_stats and window["failure_rate"] is not None:
+        share = 1 - window["failure_rate"]
+    if state is CircuitState.CLOSED and settings.failure_threshold is not None:
+        share *= 1 - 0.5 * min(1.0, failures_in_a_row / settings.failure_threshold)
+    return round(100 * share, 1)
 
 
-def _window(window: bytes, stored: dict[str, str]) -> dict[str, Any]:
-    """Rates and latencies of the latest outcomes."""
-    filled, cursor, size = int(stored["filled"]), int(stored["cursor"]), int(stored["metrics_window_size"])
-    failed, durations = 0, []
-    for back in range(1, filled + 1):
-        _, seconds, flags = _ENTRY.unpack_from(window, (cursor - back) % size * _ENTRY.size)
-        failed += flags & _FAILED
-        if not math.isnan(seconds):
-            durations.append(seconds)
-    durations.sort()
-    return {
-        "size": size,
-        "samples": filled,
-        "failures": failed,
-        "success_rate": (filled - failed) / filled if filled else None,
-        "failure_rate": failed / filled if filled else None,
-        "seconds_p50": _percentile(durations, 0.50),
-        "seconds_p95": _percentile(durations, 0.95),
-    }
+class _Hot(NamedTuple):
+    """The field ``hot`` of a circuit's hash; see scripts/circuit.lua."""
+
+    touch_at: int
+    size: int
+    failure_threshold: int
+    cursor: int
+    filled: int
+    failed: int
+    slow: int
+    in_a_row: int
+    successes: int
+    failures: int
+    flags: int
 
 
-def _percentile(ordered: list[float], share: float) -> float | None:
-    """The nearest-rank percentile; None of nothing."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+def read_metrics(raw: list[Any], now: float, uncounted: Mapping[str, int]) -> CircuitMetrics:
+    """One circuit of metrics.lua's reply. ``uncounted``: rejections by this process that Redis doesn't know of yet."""
+    binary = dict(zip(raw[0][::2], raw[0][1::2], strict=True))
+    hot = _Hot(*_HOT.unpack(binary.pop(b"hot")))
+    fields = {key.decode(): value.decode() for key, value in binary.items()}
+    count = {key: int(fields.get(key, 0)) for key in _COUNTS}
+    state = CircuitState(fields["state"])
+    settings = CircuitSettings.model_validate({name: fields[name] for name in SETTING_NAMES if name in fields})
+    window = _window(hot, raw[1], settings, now)
+    since = float(fields["since"])
+    executions = hot.successes + hot.failures
+    return CircuitMetrics(
+        name=fields["name"],
+        current_state=state.value,
+        executions=executions,
+        successes=hot.successes,
+        failures=hot.failures,
+        success_rate=_share(hot.successes, executions, before_the_first=1.0),
+        recoveries=count["recoveries"],
+        recovery_attempts=count["recovery_attempts"],
+        recovery_rate=_share(count["recoveries"], count["recovery_attempts"]),
+        circuit_open_count=count["opens"],
+        avg_downtime_seconds=_mean_downtime(fields, now),
+        recovery_history=[_recovery(entry) for entry in reversed(raw[2])],
+        recoveries_by_method=[_tally(kind, counts) for kind, counts in decoded(raw[3]).items()],
+        health=health(state, settings, window, hot.in_a_row, count["probe_successes"]),
+        rejected=count["rejected"] + uncounted.get(fields["name"], 0),
+        stale_results=count["stale"],
+        slow_calls=count["slow"],
+        failures_in_a_row=hot.in_a_row,
+        window=window,
+        seconds_in_state={
+            each.value: float(fields.get(f"seconds_{each.value}", 0)) + (max(0.0, now - since) if each is state else 0)
+            for each in CircuitState
+        },
+        since=since,
+        retry_after=_retry_after(state, fields, now),
+        generation=int(fields["generation"]),
+        settings=settings,
+    )
 
 
-def _recovery(raw: bytes) -> dict[str, Any]:
-    recovery = json.loads(raw)
-    return {
-        "timestamp": datetime.fromtimestamp(recovery["at"], UTC).isoformat(timespec="milliseconds"),
-        "recovery_method": recovery["method"],
-        "browser": recovery["browser"],
-        "level": recovery["level"],
-        "succeeded": recovery["succeeded"],
-    }
+_COUNTS = ("recoveries", "recovery_attempts", "opens", "rejected", "stale", "slow", "probe_successes")
 
 
-def _tally(tally: dict[str, str]) -> list[dict[str, Any]]:
-    rows = []
-    for kind, counts in sorted(tally.items()):
-        method, _, browser = kind.partition("|")
-        attempts, succeeded = map(int, counts.split())
-        rows.append({"method": method, "browser": browser, "attempts": attempts, "succeeded": succeeded})
-    return rows
+def _share(part: int, whole: int, before_the_first: float = 0.0) -> float:
+    return part / whole if whole else before_the_first
+
+
+def _mean_downtime(fields: Mapping[str, str], now: float) -> float:
+    total, times = float(fields.get("downtime_seconds", 0)), int(fields.get("downtimes", 0))
+    if "down_since" in fields:
+        total, times = total + max(0.0, now - float(fields["down_since"])), times + 1
+    return total / times if times else 0.0
+
+
+def _retry_after(state: CircuitState, fields: Mapping[str, str], now: float) -> float:
+    if state is CircuitState.OPEN:
+        return max(0.0, float(fields["open_until"]) - now)
+    return math.inf if state is CircuitState.FORCED_OPEN else 0.0
+
+
+def _window(hot: _Hot, ring: bytes, settings: CircuitSettings, now: float) -> WindowMetrics:
+    oldest = now - settings.window_seconds if settings.window_seconds else -math.inf
+    # The window's key may be gone (expired, evicted) while the counters are not.
+    slots = ((hot.cursor - 1 - age) % hot.size * _ENTRY.size for age in range(hot.filled))
+    entries = [_ENTRY.unpack_from(ring, slot) for slot in slots if slot + _ENTRY.size <= len(ring)]
+    entries = [entry for entry in entries if entry[0] >= oldest]
+    durations = sorted(entry[1] for entry in entries if not math.isnan(entry[1]))
+    samples = len(entries)
+    return WindowMetrics(
+        samples=samples,
+        failure_rate=sum(entry[2] & 1 for entry in entries) / samples if samples else None,
+        slow_rate=sum(entry[2] >> 1 for entry in entries) / samples if samples else None,
+        seconds_p50=_quantile(durations, 0.50),
+        seconds_p95=_quantile(durations, 0.95),
+    )
+
+
+def _quantile(ordered: list[float], share: float) -> float | None:
+    """The nearest rank: a value that was really seen."""
+    return round(ordered[max(0, math.ceil(share * len(ordered)) - 1)], 6) if ordered else None
+
+
+def _recovery(entry: bytes) -> Recovery:
+    raw = json.loads(entry)
+    return Recovery(
+        timestamp=datetime.fromtimestamp(raw["at"], UTC).isoformat(timespec="milliseconds"),
+        recovery_method=raw["method"],
+        browser=raw.get("browser"),
+        level=raw.get("level"),
+        succeeded=raw["succeeded"],
+    )
+
+
+def _tally(kind: str, counts: str) -> RecoveryTally:
+    method, _, browser = kind.rpartition("|")
+    attempts, succeeded = counts.split()
+    return RecoveryTally(method=method, browser=browser or None, attempts=int(attempts), succeeded=int(succeeded))

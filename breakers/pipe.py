@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
 
 from redis.asyncio.connection import Connection as AsyncConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -18,7 +20,8 @@ from breakers.scripts import Reply
 # Commands in one write: bounds what one slow reply holds up.
 _BATCH = 256
 
-Waiting = tuple[bytes, "asyncio.Future[Reply]"]
+Undo: TypeAlias = Callable[[Reply], bytes | None]
+Waiting: TypeAlias = tuple[bytes, "asyncio.Future[Reply]", Undo | None]
 
 
 class Pipe:
@@ -30,17 +33,22 @@ class Pipe:
         self._connection: AsyncConnection | None = None
         self._pump: asyncio.Task[None] | None = None
 
-    async def exchange(self, command: bytes) -> Reply:
-        """Send a packed command, return its reply; as ``Connections.exchange``, resending included.
+    async def exchange(self, command: bytes, undo: Undo | None = None) -> Reply:
+        """Send a packed command, return its reply; sent twice if an idle connection turns out to be dead.
+
+        If the caller is cancelled, the command is carried out all the same; ``undo`` may make another of its reply.
 
         Raises:
             redis.exceptions.RedisError: no connection, no reply in time, or an error as the reply.
         """
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, future))
-        if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._send_waiting())
+        self._send_soon(command, future, undo)
         return await future
+
+    def _send_soon(self, command: bytes, future: asyncio.Future[Reply], undo: Undo | None) -> None:
+        self._waiting.append((command, future, undo))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.get_running_loop().create_task(self._send_waiting())
 
     async def close(self) -> None:
         """Wait for what is under way and close the connection."""
@@ -81,9 +89,9 @@ class Pipe:
             await connection.connect()
             self._connection = connection
         connection = self._connection
-        await connection.send_packed_command([command for command, _ in batch], check_health=False)
+        await connection.send_packed_command([command for command, _, _ in batch], check_health=False)
         elsewhere = False
-        for _, future in batch:
+        for _, future, undo in batch:
             try:
                 reply: Reply = await connection.read_response()
             except ResponseError as error:
@@ -95,6 +103,8 @@ class Pipe:
             else:
                 if not future.done():
                     future.set_result(reply)
+                elif undo is not None and (command := undo(reply)) is not None:
+                    self._waiting.append((command, asyncio.get_running_loop().create_future(), None))
         if elsewhere:
             await self._disconnect()
 
@@ -105,6 +115,6 @@ class Pipe:
 
 
 def _fail(batch: list[Waiting], error: RedisError) -> None:
-    for _, future in batch:
+    for _, future, _ in batch:
         if not future.done():
             future.set_exception(error)

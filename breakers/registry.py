@@ -1,35 +1,55 @@
-"""The registry: the way to all circuits of one Redis and prefix, sync and async."""
+"""The registry: the way to all circuits of one Redis and prefix. Thread-safe, fork-safe, for any number of loops."""
 
 from __future__ import annotations
 
-import asyncio
+import weakref
+from collections import Counter
 from collections.abc import Callable
-from typing import Any, Literal, Self, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, Self, TypedDict, TypeVar
 
 import redis
 
-from breakers.address import AnyClient
-from breakers.circuit import CircuitBreaker
-from breakers.core import Core, Steps
+from breakers.address import Address, AnyClient
+from breakers.circuit import NOTHING, CircuitBreaker
 from breakers.events import CircuitEvent, Transition
-from breakers.guard import Counted, Guard
+from breakers.gate import Gate, OnStoreError
+from breakers.guard import Guard, Matcher
+from breakers.keys import Keys, checked_name
 from breakers.listeners import Listener
-from breakers.metrics import circuit_metrics, history_of, registry_metrics
-from breakers.notes import Notes
-from breakers.pipe import Pipe
+from breakers.metrics import CircuitMetrics
+from breakers.notes import BELIEVED
 from breakers.scripts import Scripts
+from breakers.settings import DEFAULTS_UNASKED, CircuitSettings
 from breakers.states import CircuitState, CircuitView
 
-Result = TypeVar("Result")
 Event = TypeVar("Event", bound=CircuitEvent)
 
-# Seconds that Redis may take to answer a circuit's question before it counts as away.
-TIMEOUT = 1.0
+# Seconds that Redis may take to answer before it counts as away: far above what it needs, below what a call can bear.
+TIMEOUT = 0.5
+
+
+class RegistryMetrics(TypedDict):
+    """Figures of all circuits of a registry."""
+
+    circuits: dict[str, CircuitMetrics]
+    states: dict[str, int]
+    """How many circuits are in each state."""
+    health: float
+    """Mean health of the circuits, 0 to 100; 100 where there are none."""
+    executions: int
+    failures: int
+    rejected: int
+    store_errors: int
+    """Commands of this process that Redis failed."""
+    unguarded_calls: int
+    """Calls of this process that were let through without asking, because Redis was away."""
 
 
 class CircuitBreakerRegistry:
-    """Circuits by name, shared by every process whose registry has the same Redis and prefix. Thread-safe."""
+    """Circuits by name, shared by every process whose registry has the same Redis and prefix."""
+
+    _scripts = Scripts()
+    _note_seconds = BELIEVED
 
     def __init__(
         self,
@@ -37,159 +57,193 @@ class CircuitBreakerRegistry:
         prefix: str = "breakwater",
         *,
         timeout: float = TIMEOUT,
-        on_store_error: Literal["allow", "reject"] = "allow",
-        scripts: Scripts | None = None,
+        on_store_error: OnStoreError = "allow",
         **defaults: Any,
     ) -> None:
         """Connects to nothing yet.
 
         Args:
-            client: says where Redis is; its connections are not used.
-            prefix: the first part of every key.
+            client: says where Redis is (plain, cluster or sentinel; sync or async). Its connections are not used.
+            prefix: the first part of every key; another prefix is another world.
             timeout: seconds that Redis may take to answer before it counts as away.
             on_store_error: what becomes of calls while Redis is away: ``allow`` or ``reject`` them.
-            scripts: the Lua to use; for tests that put another clock there.
-            defaults: settings (see ``CircuitSettings``) for circuits that are named without any.
+            defaults: settings (see ``CircuitSettings``) for circuits that are used without any of their own.
 
         Raises:
             InvalidSettings: the prefix or a default can't be.
         """
-        self.core = Core(
-            client,
-            prefix,
-            timeout=timeout,
+        keys = Keys(prefix)
+        self._defaults = CircuitSettings.of(defaults) if defaults else DEFAULTS_UNASKED
+        self._gate = Gate(
+            Address(client, keys.events, timeout),
+            keys,
+            self._scripts,
+            defaults=self._defaults,
             on_store_error=on_store_error,
-            defaults=defaults,
-            scripts=scripts or Scripts(),
-            notes=Notes(),
+            note_seconds=self._note_seconds,
         )
-        self._pipes: WeakKeyDictionary[asyncio.AbstractEventLoop, Pipe] = WeakKeyDictionary()
+        # A registry that is forgotten without being closed must not leave threads.
+        weakref.finalize(self, _end_threads, self._gate)
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
-        """A registry for ``redis://…``; options as for the constructor."""
+        """A registry for ``redis://…``, ``rediss://…`` or ``unix://…``; options as for the constructor."""
         return cls(redis.Redis.from_url(url), **options)
 
-    def get(self, name: str, **settings: Any) -> CircuitBreaker:
-        """The circuit of this name. Settings are those of ``CircuitSettings``; the ones in force in Redis win.
+    def get(
+        self,
+        name: str,
+        *,
+        counted: Matcher = Exception,
+        ignored: Matcher = NOTHING,
+        failed_result: Callable[[Any], bool] | None = None,
+        **settings: Any,
+    ) -> CircuitBreaker:
+        """The circuit of this name; arguments as for ``CircuitBreaker``.
 
         Raises:
             InvalidSettings: the name or a setting can't be.
         """
-        self.core.ask(name, settings)
-        return CircuitBreaker.of(self, name)
+        return CircuitBreaker(
+            name, registry=self, counted=counted, ignored=ignored, failed_result=failed_result, **settings
+        )
 
-    def guard(
-        self, *names: str, counted: Counted = (Exception,), ignored: tuple[type[BaseException], ...] = ()
-    ) -> Guard:
+    def guard(self, *names: str, counted: Matcher = Exception, ignored: Matcher = NOTHING) -> Guard:
         """A guard of all these circuits: one trip in, one trip out, whatever their number.
 
-        ``counted``: exception classes, or a predicate, that are failures; ``ignored``: exceptions from them.
+        ``counted``: exceptions (classes or a predicate) that are failures; ``ignored``: those among them that aren't.
         """
-        return Guard(self, names, counted, ignored)
+        if len(set(names)) != len(names):
+            names = tuple(dict.fromkeys(names))
+        return Guard(self._gate, names, counted, ignored)
 
     def record(self, *names: str, failed: bool, seconds: float | None = None) -> None:
-        """Record an outcome that was seen without a permit, such as a worker that died."""
-        self.run(self.core.record_outside(names, "failure" if failed else "success", seconds))
+        """Record an outcome that was seen from outside, without a permit, such as a worker that died.
+
+        It counts as one of the present generation. While Redis is away it is dropped.
+        """
+        self._gate.record(names, "failure" if failed else "success", seconds)
 
     def states(self, *names: str) -> dict[str, CircuitView]:
         """How these circuits look now, in one trip. One that nobody used yet looks closed.
 
         Raises:
-            redis.exceptions.RedisError: Redis does not answer.
+            StoreUnavailable: Redis is away.
         """
-        return self.run(self.core.states(names))
+        return self._gate.store.run(self._gate.operations.states(names)) if names else {}
 
-    def configure(self, name: str, **settings: Any) -> None:
-        """Change settings of a circuit for every process, at once.
+    def ask(self, name: str, settings: dict[str, Any]) -> None:
+        """Ask for settings of a circuit, over the registry's defaults; Redis is told with the first use.
+
+        Raises:
+            InvalidSettings: the name or a setting can't be.
+        """
+        checked_name(name)
+        if settings:
+            version = max(1, self._defaults.version)
+            wanted = CircuitSettings.of({**self._defaults.model_dump(), "version": version, **settings})
+            self._gate.operations.want(name, wanted)
+
+    def settings_of(self, name: str) -> CircuitSettings:
+        """The settings in force for a circuit.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        return self._gate.store.run(self._gate.operations.in_force(checked_name(name)))
+
+    def configure(self, name: str, **changes: Any) -> CircuitSettings:
+        """Change settings of a circuit for every process, at once; returns those in force then.
 
         Raises:
             InvalidSettings: a setting can't be.
-            redis.exceptions.RedisError: Redis does not answer.
+            StoreUnavailable: Redis is away.
         """
-        self.run(self.core.configure(name, settings))
+        return self._gate.store.run(self._gate.operations.configure(checked_name(name), changes))
 
     def reset(self, *names: str, reason: str = "reset") -> None:
-        """Close circuits and judge them afresh; their totals stay."""
-        self.run(self.core.force(names, CircuitState.CLOSED, reason))
+        """Close circuits and judge them afresh, whatever state they are in; their totals stay.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        self._force(names, CircuitState.CLOSED, reason)
 
     def force_open(self, *names: str, reason: str = "forced open") -> None:
-        """Let nothing through until a reset."""
-        self.run(self.core.force(names, CircuitState.FORCED_OPEN, reason))
+        """Let nothing through until a reset. Raises as ``reset``."""
+        self._force(names, CircuitState.FORCED_OPEN, reason)
 
     def disable(self, *names: str, reason: str = "disabled") -> None:
-        """Let everything through and judge nothing until a reset."""
-        self.run(self.core.force(names, CircuitState.DISABLED, reason))
+        """Let everything through and judge nothing, until a reset. Raises as ``reset``."""
+        self._force(names, CircuitState.DISABLED, reason)
 
-    def get_metrics(self) -> dict[str, Any]:
-        """Figures of all circuits, in one trip: ``circuits`` (name → figures), ``health``, counts by state."""
-        return registry_metrics(self.run(circuit_metrics(self.core, ())))
+    def record_recovery(
+        self, name: str, *, method: str, browser: str | None = None, level: int | None = None, succeeded: bool = True
+    ) -> None:
+        """Note how an attempt ended to recover what a circuit stands for. Raises as ``reset``."""
+        recovery = {"method": method, "browser": browser, "level": level, "succeeded": succeeded}
+        self._gate.store.run(self._gate.operations.recovered(checked_name(name), recovery))
+
+    def metrics_of(self, name: str) -> CircuitMetrics:
+        """All that is known of one circuit, in one trip. Raises as ``reset``."""
+        return self._gate.store.run(self._gate.operations.metrics_of(checked_name(name)))
+
+    def get_metrics(self) -> RegistryMetrics:
+        """All that is known of every circuit, in one trip. Raises as ``reset``."""
+        circuits = self._gate.store.run(self._gate.operations.metrics_of_all())
+        health = [circuit["health"] for circuit in circuits.values()]
+        return RegistryMetrics(
+            circuits=circuits,
+            states=dict(Counter(circuit["current_state"] for circuit in circuits.values())),
+            health=round(sum(health) / len(health), 1) if health else 100.0,
+            executions=sum(circuit["executions"] for circuit in circuits.values()),
+            failures=sum(circuit["failures"] for circuit in circuits.values()),
+            rejected=sum(circuit["rejected"] for circuit in circuits.values()),
+            store_errors=self.store_errors,
+            unguarded_calls=self._gate.unguarded,
+        )
 
     def history(self, limit: int = 100) -> list[Transition]:
-        """The latest changes of state and settings, oldest first."""
-        return history_of(self.core, limit)
+        """The latest changes of state and settings, oldest first. Raises as ``reset``."""
+        return self._gate.store.run(self._gate.operations.history(limit))
 
     def on(self, event_type: type[Event], listener: Listener[Event]) -> Callable[[], None]:
-        """Be told of events of a type; the returned function ends it. Changes by other processes are told as well."""
-        self.core.follower.start()
-        return self.core.listeners.add(event_type, listener)
+        """Be told of events of a type (see ``breakers.events``); the returned function ends it.
+
+        Changes of state and settings are told whichever process made them, in a thread of the registry's; other
+        events are this process's own, told in the thread that they happen in. A coroutine function runs in the event
+        loop that is running now. Returns when changes made from now on will be told, or Redis is found away.
+
+        Raises:
+            RuntimeError: a coroutine function, and no event loop is running.
+        """
+        remove = self._gate.listeners.add(event_type, listener)
+        self._gate.follower.start()
+        self._gate.follower.reading.wait(self._gate.store.timeout)
+        return remove
 
     @property
     def store_errors(self) -> int:
-        """Commands that failed in this process since it started."""
-        return self.core.outage.errors
+        """Commands of this process that Redis failed so far."""
+        return self._gate.outage.errors
 
     def close(self) -> None:
-        """End threads and idle connections. The registry can be used again."""
-        self.core.follower.stop()
-        self.core.outage.forget()
-        self.core.connections.close()
-
-    # What carries the shared operations out
-
-    def run(self, steps: Steps[Result]) -> Result:
-        """Carry out an operation from a thread."""
-        try:
-            command = next(steps)
-            while True:
-                try:
-                    reply = self.core.exchange(command)
-                except redis.RedisError as error:
-                    command = steps.throw(error)
-                else:
-                    command = steps.send(reply)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-
-    async def run_async(self, steps: Steps[Result]) -> Result:
-        """Carry out an operation from the running event loop."""
-        pipe = self._pipe
-        try:
-            command = next(steps)
-            while True:
-                try:
-                    try:
-                        reply = await pipe.exchange(command.call.packed(*command.arguments))
-                    except redis.exceptions.NoScriptError:
-                        reply = await pipe.exchange(command.call.packed_with_source(*command.arguments))
-                except redis.RedisError as error:
-                    command = steps.throw(error)
-                else:
-                    command = steps.send(reply)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-
-    @property
-    def _pipe(self) -> Pipe:
-        loop = asyncio.get_running_loop()
-        pipe = self._pipes.get(loop)
-        if pipe is None:
-            pipe = self._pipes[loop] = Pipe(self.core.address)
-        return pipe
+        """End threads and idle connections. The registry may be used again."""
+        _end_threads(self._gate)
+        self._gate.store.close()
 
     async def aclose(self) -> None:
-        """``close`` for the running event loop too."""
-        await self._pipe.close()
+        """``close``, and the running event loop's connection too."""
+        await self._gate.store.close_async()
         self.close()
+
+    def _force(self, names: tuple[str, ...], state: CircuitState, reason: str) -> None:
+        for name in names:
+            checked_name(name)
+        if names:
+            self._gate.store.run(self._gate.operations.force(names, state, reason))
+
+
+def _end_threads(gate: Gate) -> None:
+    gate.follower.stop()
+    gate.outage.forget()

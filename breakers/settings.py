@@ -105,7 +105,7 @@ class CircuitSettings(BaseModel):
 
 
 SETTING_NAMES = tuple(CircuitSettings.model_fields)
-"""``version`` and ``metrics_window_size`` first, as declare.lua wants them."""
+"""``version`` first, as declare.lua wants it."""
 
 DEFAULTS_UNASKED = CircuitSettings(version=0)
 """For a circuit that somebody uses without saying how: any settings that are asked for come before these."""

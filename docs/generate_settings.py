@@ -18,8 +18,8 @@ Environment variables, read once by each process. Written from `jobs/settings.py
 |---|---|---|
 """
 _TAIL = """
-Besides: `SELENIUM_BRIDGE_LOG_LEVEL` (such as `DEBUG`) shows the talk with the page, `RECOVERY_STRATEGY_DEBUG=1` explains
-each classification and decision, `CIRCUIT_BREAKER_VERBOSE=1` each circuit's; all in the workers' logs.
+Besides: `SELENIUM_BRIDGE_LOG_LEVEL=DEBUG` shows the talk with the page, `RECOVERY_STRATEGY_DEBUG=1` explains each
+classification and decision, `CIRCUIT_BREAKER_VERBOSE=1` each circuit's; all in the workers' logs.
 `BREAKWATER_TRACEBACK=1` shows where a defect of ours is. Celery's own settings are in `celeryconfig.py`.
 """
 

@@ -53,25 +53,24 @@ def _explain(where: str, detail: ErrorDetails, root: type[BaseModel]) -> str:
     match detail["type"]:
         case "extra_forbidden":
             allowed = list(_table_at(keys[:-1], root).model_fields)
-            return f"{where}: unknown key;{_meant(key, allowed)} {_list(allowed)}"
+            said = f"unknown key;{_meant(key, allowed)} {_list(allowed)}"
         case "enum" | "literal_error":
-            words = detail["ctx"]["expected"].replace(" or ", ", ").split(",")
-            return unknown(
-                where, "word" if key == "allow" else key.removesuffix("s"), given, [word.strip("' ") for word in words]
-            )
+            words = [word.strip("' ") for word in detail["ctx"]["expected"].replace(" or ", ", ").split(",")]
+            return unknown(where, "word" if key == "allow" else key.removesuffix("s"), given, words)
         case "missing":
-            return f"{where}: missing;{_hint(key)}"
+            said = f"missing; {_hint(key)}"
         case "too_short":
-            return f"{where}: empty; give at least one;{_hint(key)}"
+            said = f"empty; give at least one; {_hint(key)}"
         case "list_type" | "tuple_type" | "frozen_set_type":
-            return f"{where}: must be a list; it is {_shown(given)}"
+            said = f"must be a list; it is {_shown(given)}"
         case "model_type" | "dict_type":
-            return f"{where}: must be a table; it is {_shown(given)}"
+            said = f"must be a table; it is {_shown(given)}"
         case "string_pattern_mismatch":
-            return f"{where}: {_shown(given)} is not allowed; allowed: up to 100 letters, digits and . _ - /"
+            said = f"{_shown(given)} is not allowed; allowed: up to 100 letters, digits and . _ - /"
         case _:
             message = detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
-            return f"{where}: {message[0].lower()}{message[1:]}; it is {_shown(given)}"
+            said = f"{message[0].lower()}{message[1:]}; it is {_shown(given)}"
+    return f"{where}: {said}"
 
 
 def _where(location: tuple[int | str, ...]) -> str:
@@ -85,16 +84,16 @@ def _table_at(keys: Sequence[str], root: type[BaseModel]) -> type[BaseModel]:
         table = table.model_fields[key].annotation
         if isinstance(table, GenericAlias):
             (table,) = get_args(table)
-    assert issubclass(table, BaseModel)
-    return table
+    found: type[BaseModel] = table
+    return found
 
 
 def _hint(key: str) -> str:
     if key == "models":
-        return f" {_list(catalogue())}, or a [[model]] of your own"
+        return f"{_list(catalogue())}, or a [[model]] of your own"
     if key in _WORDS:
-        return f" {_list(word.value for word in _WORDS[key])}"
-    return " a table with browsers, models and platforms" if key == "matrix" else " it has no default"
+        return _list(word.value for word in _WORDS[key])
+    return "give a table with browsers, models and platforms" if key == "matrix" else "it has no default"
 
 
 def _shown(value: object) -> str:

@@ -135,7 +135,7 @@ class OwnedProcess:
 
     def _read_status(self, wait: float) -> bool:
         """Take in what the warden tells, waiting up to ``wait`` seconds; False when it tells nothing any more."""
-        if self._status < 0 or not select.select([self._status], [], [], max(0.0, wait))[0]:
+        if self._status < 0 or not _readable(self._status, wait):
             return self._status >= 0
         lines = os.read(self._status, 4096)
         for words in map(bytes.split, lines.splitlines()):
@@ -181,7 +181,7 @@ class OwnedProcess:
     def exit_code(self) -> int | None:
         """How the command ended: its status, or minus the signal's number; None while it runs or when unknown."""
         if self._owner == os.getpid() and self._exit_code is None and self._status >= 0:
-            while select.select([self._status], [], [], 0)[0] and self._read_status(0):
+            while _readable(self._status, 0) and self._read_status(0):
                 pass
         return self._exit_code
 
@@ -228,23 +228,22 @@ class OwnedProcess:
             try:
                 self._popen.wait(timeout)
             except subprocess.TimeoutExpired:
-                self._kill_by_force()
+                self._kill_by_force(self._popen)
         _ = self.exit_code
         if self._status >= 0:
             os.close(self._status)
             self._status = -1
         self.scratch.remove()
 
-    def _kill_by_force(self) -> None:
+    def _kill_by_force(self, warden: subprocess.Popen[bytes]) -> None:
         """Kill the warden (the namespace dies with its init) and whatever else is found."""
-        assert self._popen is not None
         doomed = [*self._descendants(), *([] if self._namespace else _marked(self._token))]
         for process in doomed:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        self._popen.kill()
+        warden.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(_KILL_TIMEOUT)
+            warden.wait(_KILL_TIMEOUT)
         psutil.wait_procs(doomed, timeout=_KILL_TIMEOUT)
 
     def __enter__(self) -> Self:
@@ -254,6 +253,13 @@ class OwnedProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _readable(descriptor: int, wait: float) -> bool:
+    """Whether there is something to read, or the end, within ``wait`` seconds. (select() knows only 1024 files.)"""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(0.0, wait) * 1000))
 
 
 def _innermost_pid(pid: int) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -18,6 +19,8 @@ from jobs.private_fds import close_private, fork_lock, keep_private
 
 # Short: a browser makes sockets below, and a socket's path may have 107 characters.
 PREFIX = "bw-"
+# Exactly what we make: a sweep must not take another program's folder for one of ours.
+_OURS = re.compile(rf"{PREFIX}\d+-[0-9a-f]{{8}}")
 _LOCK = ".owner"
 # Seconds. A folder without a lock file that is older was left by a process that died right after making it.
 _UNLOCKED_GRACE = 60.0
@@ -57,6 +60,8 @@ def sweep(root: Path | None = None) -> list[Path]:
     """Remove the folders that dead processes left under ``root``; returns them."""
     swept = []
     for folder in (root or Path(tempfile.gettempdir())).glob(f"{PREFIX}*-*"):
+        if not _OURS.fullmatch(folder.name) or folder.is_symlink():
+            continue
         try:
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -15,15 +15,35 @@ kill_everything() {
         kill -9 -1
         return
     fi
-    # Without a namespace: all that carry our mark, until a second look finds none.
+    # Without a namespace: all that are ours, until a look finds none.
     rounds=0
     while [ "$rounds" -lt 20 ]; do
-        found=$(grep -l -s "$token" /proc/[0-9]*/environ | sed 's|/proc/\([0-9]*\)/environ|\1|')
-        [ -n "$found" ] || return
+        ours="$(marked) $(of_our_session)"
+        [ "$ours" != " " ] || return
         # shellcheck disable=SC2086 # one argument a pid
-        kill -9 $found 2>/dev/null
+        kill -9 $ours 2>/dev/null
         rounds=$((rounds + 1))
         sleep 0.05
+    done
+}
+
+# Pids of the processes that carry our mark in their environment.
+marked() {
+    grep -l -s "$token" /proc/[0-9]*/environ | sed 's|/proc/\([0-9]*\)/environ|\1|'
+}
+
+# Pids of the session that this shell leads: some programs write their title over their environment. Not the two shells
+# of ours, nor what the inner one has just started to look.
+of_our_session() {
+    for stat in /proc/[0-9]*/stat; do
+        read -r line 2>/dev/null <"$stat" || continue
+        pid=${line%% *}
+        # shellcheck disable=SC2086 # after the name, in parentheses: state, parent, group, session
+        set -- ${line##*) }
+        case "$1 $4" in
+        "Z $$") ;;
+        *" $$") [ "$pid" = $$ ] || [ "$pid" = "$watcher" ] || [ "$2" = "$watcher" ] || echo "$pid" ;;
+        esac
     done
 }
 
@@ -44,6 +64,7 @@ remove_scratch() {
 # A child of PID 1 watches, so that PID 1 is always in `wait` and reaps every orphan of the namespace.
 {
     while read -r _; do :; done
+    read -r watcher _ </proc/self/stat
     kill_everything
     remove_scratch
 } <&3 4>&- &

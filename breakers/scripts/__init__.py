@@ -35,6 +35,11 @@ def _bulk(value: Argument) -> bytes:
     return b"$%d\r\n%s\r\n" % (len(raw), raw)
 
 
+def packed(*command: Argument) -> bytes:
+    """A plain command as the bytes that Redis reads."""
+    return b"*%d\r\n" % len(command) + b"".join(map(_bulk, command))
+
+
 class Call:
     """A script bound to its keys: only the arguments are packed for each call."""
 

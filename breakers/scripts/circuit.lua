@@ -2,12 +2,12 @@
 --
 -- KEY LAYOUT. P is "{<prefix>:circuits}": the hash tag keeps all circuits of a registry in one slot of a Cluster.
 --   KEYS[1]       P:events           stream, capped: state and settings changes, oldest first
---   KEYS[2]       P:names            zset: circuit name -> Redis time of last use (coarse), to list circuits
+--   KEYS[2]       P:names            zset: circuit name -> Redis time at which it will be forgotten, if idle
 --   and for each circuit i = 1, 2, ...
---   KEYS[3i]      P:state:<name>     hash: state, generation, counters, settings in force
+--   KEYS[3i]      P:state:<name>     hash: state, generation, hot (below), rarer counters, settings in force
 --   KEYS[3i + 1]  P:window:<name>    string: ring of outcomes, see window.lua
 --   KEYS[3i + 2]  P:permits:<name>   zset: permit of HALF_OPEN -> Redis time at which its lease ends
--- Kept by recovery.lua, which alone also writes them:
+-- Written by recovery.lua alone:
 --                 P:recoveries:<name>  list, capped: latest recoveries as JSON, newest first
 --                 P:recovered:<name>   hash: "method|browser" -> "attempts succeeded", capped
 local EVENTS_KEPT = 10000
@@ -16,6 +16,27 @@ local PERMIT_WAIT = 1
 -- Seconds that Redis's clock may step back (failover) before an OPEN circuit stops trusting its own opening time.
 local CLOCK_STEP = 1
 
+-- The field `hot`: what every outcome reads and writes, packed, because a field each would cost more than the rest.
+--   I4  touch_at: Redis time (s) from which on an outcome puts off the circuit's expiry
+--   I4  size (metrics_window_size), failure_threshold (0: none)
+--   I4  cursor, filled, failed, slow: the window's (window.lua)
+--   I4  in_a_row: failures in a row        I8  successes, failures: ever
+--   B   flags: by which other settings an outcome is judged
+local HOT = '<I4I4I4I4I4I4I4I4I8I8B'
+local JUDGE_RATES, JUDGE_SLOW, JUDGE_AGE = 1, 2, 4
+
+local function read_hot(packed)
+  local touch_at, size, failure_threshold, cursor, filled, failed, slow, in_a_row, successes, failures, flags =
+    struct.unpack(HOT, packed)
+  return {touch_at = touch_at, size = size, failure_threshold = failure_threshold, cursor = cursor, filled = filled,
+    failed = failed, slow = slow, in_a_row = in_a_row, successes = successes, failures = failures, flags = flags}
+end
+
+local function pack_hot(hot)
+  return struct.pack(HOT, hot.touch_at, hot.size, hot.failure_threshold, hot.cursor, hot.filled, hot.failed, hot.slow,
+    hot.in_a_row, hot.successes, hot.failures, hot.flags)
+end
+
 local function circuits()
   return (#KEYS - 2) / 3
 end
@@ -23,22 +44,26 @@ end
 -- Keep a circuit that is in use from expiring. What an operator has ordered never expires.
 local function touch(i, now)
   local key = KEYS[3 * i]
-  local circuit = redis.call('HMGET', key, 'name', 'state', 'idle_seconds')
-  redis.call('HSET', key, 'touch_at', now + circuit[3] / 4)
-  redis.call('ZADD', KEYS[2], now, circuit[1])
+  local circuit = redis.call('HMGET', key, 'name', 'state', 'idle_seconds', 'hot')
+  local idle_seconds = tonumber(circuit[3])
+  local hot = read_hot(circuit[4])
+  hot.touch_at = math.floor(now + idle_seconds / 4)
+  redis.call('HSET', key, 'hot', pack_hot(hot))
   if circuit[2] == 'forced_open' or circuit[2] == 'disabled' then
+    redis.call('ZADD', KEYS[2], 'inf', circuit[1])
     redis.call('PERSIST', key)
     redis.call('PERSIST', KEYS[3 * i + 1])
   else
-    redis.call('EXPIRE', key, math.ceil(circuit[3]))
-    redis.call('EXPIRE', KEYS[3 * i + 1], math.ceil(circuit[3]))
+    redis.call('ZADD', KEYS[2], now + idle_seconds, circuit[1])
+    redis.call('EXPIRE', key, math.ceil(idle_seconds))
+    redis.call('EXPIRE', KEYS[3 * i + 1], math.ceil(idle_seconds))
   end
 end
 
 -- The only place where a state changes: a new generation, so that results and permits of the old one mean nothing.
 local function move(i, to, reason, now, open_seconds)
   local key = KEYS[3 * i]
-  local was = redis.call('HMGET', key, 'state', 'generation', 'since', 'name', 'down_since')
+  local was = redis.call('HMGET', key, 'state', 'generation', 'since', 'name', 'down_since', 'hot')
   local generation = was[2] + 1
   redis.call('HSET', key, 'state', to, 'generation', generation, 'since', now)
   redis.call('HINCRBYFLOAT', key, 'seconds_' .. was[1], math.max(0, now - was[3]))
@@ -50,7 +75,9 @@ local function move(i, to, reason, now, open_seconds)
     redis.call('HSETNX', key, 'down_since', now)
   else
     -- Judged afresh: an outcome from before the trouble must not open the circuit again.
-    redis.call('HSET', key, 'failures_in_a_row', 0, 'cursor', 0, 'filled', 0, 'window_failed', 0, 'window_slow', 0)
+    local hot = read_hot(was[6])
+    hot.cursor, hot.filled, hot.failed, hot.slow, hot.in_a_row = 0, 0, 0, 0, 0
+    redis.call('HSET', key, 'hot', pack_hot(hot))
     redis.call('DEL', KEYS[3 * i + 1])
     if was[5] then
       redis.call('HINCRBYFLOAT', key, 'downtime_seconds', math.max(0, now - was[5]))
@@ -64,14 +91,14 @@ local function move(i, to, reason, now, open_seconds)
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', 'state_changed', 'name', was[4], 'at', now,
     'previous', was[1], 'state', to, 'generation', generation, 'reason', reason, 'open_seconds', open_seconds or '')
   touch(i, now)
-  return generation
+  return tostring(generation)
 end
 
 -- The circuit as of now: state, generation, and the milliseconds a caller has to wait (0: come in; -1: until a reset).
 -- The only place where time moves a circuit: OPEN becomes HALF_OPEN.
 local function look(i, now)
   local key = KEYS[3 * i]
-  local circuit = redis.call('HMGET', key, 'state', 'generation', 'open_until')
+  local circuit = redis.call('HMGET', key, 'state', 'generation')
   local state, generation = circuit[1], circuit[2]
   if state == 'closed' or state == 'disabled' or not state then
     return state, generation, 0
@@ -80,8 +107,9 @@ local function look(i, now)
     return state, generation, -1
   end
   if state == 'open' then
-    local left = circuit[3] - now
-    if left > 0 and now > redis.call('HGET', key, 'since') - CLOCK_STEP then
+    local opening = redis.call('HMGET', key, 'open_until', 'since')
+    local left = opening[1] - now
+    if left > 0 and now > opening[2] - CLOCK_STEP then
       return state, generation, math.ceil(left * 1000)
     end
     state, generation = 'half_open', move(i, 'half_open', 'recovery timeout is over', now)

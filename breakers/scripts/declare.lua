@@ -1,7 +1,7 @@
 -- Make circuits known: one that Redis has not is made with the settings given; one that it has keeps the settings in
 -- force, unless those given carry a newer version. Keys: circuit.lua.
 --
--- ARGV[1]  number F of settings; ARGV[2 .. F + 1] their names, `version` and `metrics_window_size` first
+-- ARGV[1]  number F of settings; ARGV[2 .. F + 1] their names, `version` first
 -- then for each circuit its name and F values ('' for None)
 -- Returns  for each circuit its F values in force ('' for None)
 local now = clock()
@@ -11,6 +11,7 @@ for n = 1, amount do
   fields[n] = ARGV[n + 1]
 end
 
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - 1)
 local in_force = {}
 for i = 1, circuits() do
   local key = KEYS[3 * i]
@@ -21,13 +22,12 @@ for i = 1, circuits() do
   end
   local version = redis.call('HGET', key, 'version')
   if not version then
-    -- What every call reads comes first: a small hash is searched from its head.
     redis.call('DEL', key, KEYS[3 * i + 1], KEYS[3 * i + 2])
-    redis.call('HSET', key, 'state', 'closed', 'generation', 1, 'touch_at', 0, 'cursor', 0, 'filled', 0,
-      'window_failed', 0, 'window_slow', 0, 'failures_in_a_row', 0, 'successes', 0, 'failures', 0,
-      'metrics_window_size', values[2], 'judge_rates', 0, 'failure_threshold', '')
-    redis.call('HSET', key, 'name', ARGV[first], 'since', now, 'born', now, 'opens_in_a_row', 0, 'probe_successes', 0,
-      'permits_issued', 0, 'rejected', 0, 'stale', 0, 'slow', 0, 'opens', 0)
+    -- What every call reads comes first: a small hash is searched from its head.
+    redis.call('HSET', key, 'state', 'closed', 'generation', 1, 'hot', pack_hot({touch_at = 0, size = 1,
+      failure_threshold = 0, cursor = 0, filled = 0, failed = 0, slow = 0, in_a_row = 0, successes = 0, failures = 0,
+      flags = 0}))
+    redis.call('HSET', key, 'name', ARGV[first], 'since', now, 'opens_in_a_row', 0, 'probe_successes', 0)
     put_in_force(i, fields, values, now)
   elseif tonumber(values[1]) > tonumber(version) then
     put_in_force(i, fields, values, now)

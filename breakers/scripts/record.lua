@@ -3,7 +3,8 @@
 -- ARGV[1]  'success', 'failure', or 'release' (the call was given up: the permit goes back, nothing is counted)
 -- ARGV[2]  seconds the call took ('' unknown)
 -- ARGV[3]  the token of acquire.lua ('' for an outcome seen from outside: judged as one of the current generation)
--- Returns  {} or, for each circuit with something to tell, i, what ('open', 'closed', 'stale'), open_ms, reason
+-- Returns  {} or, for each circuit with something to tell, i, what, open_ms, reason
+--          (what: 'open', 'closed', 'stale', or 'missing' where Redis doesn't know the circuit)
 local now = clock()
 local failed, released = ARGV[1] == 'failure', ARGV[1] == 'release'
 local seconds = tonumber(ARGV[2])
@@ -20,14 +21,15 @@ local function open(i, reason)
   local key = KEYS[3 * i]
   local c = redis.call('HMGET', key, 'state', 'since', 'opens_in_a_row', 'recovery_timeout', 'recovery_timeout_factor',
     'recovery_timeout_max', 'recovery_timeout_jitter', 'calm_seconds')
-  local step, base = tonumber(c[3]), tonumber(c[4])
+  local step, base, jitter = tonumber(c[3]), tonumber(c[4]), tonumber(c[7])
   if c[1] == 'closed' and now - c[2] >= tonumber(c[8]) then
     step = 0
   end
   local open_seconds = math.min(base * c[5] ^ step, math.max(base, c[6]))
-  if c[7] ~= '0' then
+  if jitter > 0 then
+    -- Redis seeds every script alike.
     math.randomseed(math.floor(now * 1e6) % 2147483647)
-    open_seconds = open_seconds * (1 + c[7] * (2 * math.random() - 1))
+    open_seconds = open_seconds * (1 + jitter * (2 * math.random() - 1))
   end
   redis.call('HSET', key, 'opens_in_a_row', step + 1)
   move(i, 'open', reason, now, open_seconds)
@@ -35,88 +37,108 @@ local function open(i, reason)
 end
 
 -- Why a CLOSED circuit has to open, if it has to.
-local function trouble(key, in_a_row, ring, failure_threshold)
-  if failure_threshold and in_a_row >= tonumber(failure_threshold) then
-    return in_a_row .. ' failures in a row'
+local function trouble(key, hot)
+  if hot.failure_threshold > 0 and hot.in_a_row >= hot.failure_threshold then
+    return hot.in_a_row .. ' failures in a row'
   end
-  local c = redis.call('HMGET', key, 'min_samples_for_stats', 'failure_rate_threshold', 'slow_call_rate_threshold')
-  if ring.filled < tonumber(c[1]) then
+  if hot.flags % (2 * JUDGE_RATES) < JUDGE_RATES then
     return nil
   end
-  if c[2] and ring.failed / ring.filled >= tonumber(c[2]) then
-    return string.format('%d of %d calls failed', ring.failed, ring.filled)
+  local c = redis.call('HMGET', key, 'min_samples_for_stats', 'failure_rate_threshold', 'slow_call_rate_threshold')
+  if hot.filled < tonumber(c[1]) then
+    return nil
   end
-  if c[3] and ring.slow / ring.filled >= tonumber(c[3]) then
-    return string.format('%d of %d calls were slow', ring.slow, ring.filled)
+  if c[2] and hot.failed / hot.filled >= tonumber(c[2]) then
+    return string.format('%d of %d calls failed', hot.failed, hot.filled)
+  end
+  if c[3] and hot.slow / hot.filled >= tonumber(c[3]) then
+    return string.format('%d of %d calls were slow', hot.slow, hot.filled)
   end
   return nil
 end
 
--- The permit's lease, if the call had one, ends here. False: it had ended before, so another probe may be in.
-local function give_back(i, permit)
-  if not permit then
+local function judge_probe(i, slow)
+  local key = KEYS[3 * i]
+  if failed then
+    open(i, 'the probe failed')
+  elseif slow and redis.call('HGET', key, 'slow_call_rate_threshold') then
+    open(i, 'the probe was slow')
+  elseif redis.call('HINCRBY', key, 'probe_successes', 1) >= tonumber(redis.call('HGET', key, 'success_threshold')) then
+    move(i, 'closed', 'probes succeeded', now)
+    tell(i, 'closed', 0, 'probes succeeded')
+  end
+end
+
+local function count(i, state, hot)
+  local key, window = KEYS[3 * i], KEYS[3 * i + 1]
+  local slow, oldest = false, nil
+  if hot.flags >= JUDGE_SLOW then
+    local c = redis.call('HMGET', key, 'slow_call_seconds', 'window_seconds')
+    slow = c[1] and seconds and seconds >= tonumber(c[1]) or false
+    oldest = c[2] and now - c[2]
+  end
+  push(window, hot, now, seconds or 0 / 0, failed, slow)
+  if oldest then
+    drop_old(window, hot, oldest)
+  end
+  if failed then
+    hot.failures = hot.failures + 1
+    hot.in_a_row = hot.in_a_row + 1
+  else
+    hot.successes = hot.successes + 1
+    hot.in_a_row = 0
+  end
+  redis.call('HSET', key, 'hot', pack_hot(hot))
+  if slow then
+    redis.call('HINCRBY', key, 'slow', 1)
+  end
+  -- A ring's first entry makes a new key, which has no expiry yet.
+  if hot.filled == 1 or now >= hot.touch_at then
+    touch(i, now)
+  end
+
+  if state == 'closed' then
+    local reason = trouble(key, hot)
+    if reason then
+      open(i, reason)
+    end
+  elseif state == 'half_open' then
+    judge_probe(i, slow)
+  end
+end
+
+-- Whether the token's part for circuit i belongs to its present generation and, if it names a permit, to a lease that
+-- still runs: else another probe may be in. The permit ends here.
+local function is_current(i, held, generation)
+  if not held or held == generation then
     return true
+  end
+  local held_generation, permit = string.match(held, '^(%d+):(%d+)$')
+  if held_generation ~= generation then
+    return false
   end
   local ends = redis.call('ZSCORE', KEYS[3 * i + 2], permit)
   redis.call('ZREM', KEYS[3 * i + 2], permit)
   return ends and tonumber(ends) > now
 end
 
-local function count(i, state)
-  local key, window = KEYS[3 * i], KEYS[3 * i + 1]
-  local c = redis.call('HMGET', key, 'touch_at', 'cursor', 'filled', 'window_failed', 'window_slow',
-    'failures_in_a_row', failed and 'failures' or 'successes', 'metrics_window_size', 'judge_rates', 'window_seconds',
-    'slow_call_seconds', 'failure_threshold')
-  local size = tonumber(c[8])
-  local slow = c[11] and seconds and seconds >= tonumber(c[11]) or false
-  local ring = {cursor = tonumber(c[2]), filled = tonumber(c[3]), failed = tonumber(c[4]), slow = tonumber(c[5])}
-  push(window, ring, size, now, seconds or 0 / 0, failed, slow)
-  if c[10] then
-    drop_old(window, ring, size, now - c[10])
-  end
-  local in_a_row = failed and c[6] + 1 or 0
-  redis.call('HSET', key, 'cursor', ring.cursor, 'filled', ring.filled, 'window_failed', ring.failed,
-    'window_slow', ring.slow, 'failures_in_a_row', in_a_row, failed and 'failures' or 'successes', c[7] + 1)
-  if slow then
-    redis.call('HINCRBY', key, 'slow', 1)
-  end
-  if now >= tonumber(c[1]) then
-    touch(i, now)
-  end
-
-  if state == 'closed' and (failed or c[9] == '1') then
-    local reason = trouble(key, in_a_row, ring, c[12])
-    if reason then
-      open(i, reason)
-    end
-  elseif state == 'half_open' then
-    if failed then
-      open(i, 'the probe failed')
-    elseif slow and redis.call('HGET', key, 'slow_call_rate_threshold') then
-      open(i, 'the probe was slow')
-    elseif redis.call('HINCRBY', key, 'probe_successes', 1) >= tonumber(redis.call('HGET', key, 'success_threshold')) then
-      move(i, 'closed', 'probes succeeded', now)
-      tell(i, 'closed', 0, 'probes succeeded')
-    end
-  end
-end
-
 for i = 1, circuits() do
   local held = token()
-  local state, generation = look(i, now)
-  if state then
-    local held_generation, permit
-    if held then
-      held_generation, permit = string.match(held, '^(%d+):?(%d*)$')
-      permit = permit ~= '' and permit or nil
-    end
-    local current = (not held or held_generation == tostring(generation)) and give_back(i, permit)
-    if current and not released then
-      count(i, state)
-    elseif not released then
+  local circuit = redis.call('HMGET', KEYS[3 * i], 'state', 'generation', 'hot')
+  local state, generation = circuit[1], circuit[2]
+  if state == 'open' then
+    state, generation = look(i, now)
+    circuit[3] = redis.call('HGET', KEYS[3 * i], 'hot')
+  end
+  if not state then
+    tell(i, 'missing', 0, '')
+  elseif not is_current(i, held, generation) then
+    if not released then
       redis.call('HINCRBY', KEYS[3 * i], 'stale', 1)
       tell(i, 'stale', 0, 'the result belongs to an earlier generation or an ended lease')
     end
+  elseif not released then
+    count(i, state, read_hot(circuit[3]))
   end
 end
 return told

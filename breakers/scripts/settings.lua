@@ -1,48 +1,46 @@
 -- Put before the scripts that change a circuit's settings. They are fields of the circuit's hash, by their Python
--- names, absent where None; `judge_rates` says in advance whether a success has to be judged at all.
+-- names, absent where None; those that every outcome needs are in `hot` as well (circuit.lua).
 
 -- The ring of window.lua, moved to a new size: its newest outcomes are kept.
-local function resize(i, size)
-  local key, window = KEYS[3 * i], KEYS[3 * i + 1]
-  local c = redis.call('HMGET', key, 'metrics_window_size', 'cursor', 'filled')
-  local old_size, cursor, filled = tonumber(c[1]), tonumber(c[2]), tonumber(c[3])
-  if old_size == size then
-    return
-  end
-  local kept = math.min(filled, size)
-  local first = (cursor - kept) % old_size
-  local ring = redis.call('GETRANGE', window, first * ENTRY, math.min(first + kept, old_size) * ENTRY - 1)
-  if first + kept > old_size then
-    ring = ring .. redis.call('GETRANGE', window, 0, (first + kept - old_size) * ENTRY - 1)
-  end
-  local failed, slow = 0, 0
-  for n = 0, kept - 1 do
-    local _, _, flags = struct.unpack('<dfB', ring, n * ENTRY + 1)
-    failed = failed + flags % 2
-    slow = slow + (flags >= SLOW and 1 or 0)
+local function resize(i, hot, size)
+  local window = KEYS[3 * i + 1]
+  local kept = math.min(hot.filled, size)
+  local first = (hot.cursor - kept) % hot.size
+  local ring = redis.call('GETRANGE', window, first * ENTRY, math.min(first + kept, hot.size) * ENTRY - 1)
+  if first + kept > hot.size then
+    ring = ring .. redis.call('GETRANGE', window, 0, (first + kept - hot.size) * ENTRY - 1)
   end
   redis.call('DEL', window)
+  hot.size, hot.cursor, hot.filled, hot.failed, hot.slow = size, kept % size, kept, 0, 0
   if kept > 0 then
     redis.call('SET', window, ring)
+    for n = 1, kept do
+      local flags = string.byte(ring, n * ENTRY)
+      hot.failed = hot.failed + flags % 2
+      hot.slow = hot.slow + (flags >= SLOW and 1 or 0)
+    end
   end
-  redis.call('HSET', key, 'cursor', kept % size, 'filled', kept, 'window_failed', failed, 'window_slow', slow)
 end
 
 -- Put `values` ('' for None) into force for `fields` of circuit i.
 local function put_in_force(i, fields, values, now)
   local key = KEYS[3 * i]
   for n, field in ipairs(fields) do
-    if field == 'metrics_window_size' then
-      resize(i, tonumber(values[n]))
-    end
     if values[n] == '' then
       redis.call('HDEL', key, field)
     else
       redis.call('HSET', key, field, values[n])
     end
   end
-  local rates = redis.call('HMGET', key, 'failure_rate_threshold', 'slow_call_rate_threshold')
-  redis.call('HSET', key, 'judge_rates', (rates[1] or rates[2]) and 1 or 0)
+  local c = redis.call('HMGET', key, 'hot', 'metrics_window_size', 'failure_threshold', 'failure_rate_threshold',
+    'slow_call_rate_threshold', 'slow_call_seconds', 'window_seconds')
+  local hot = read_hot(c[1])
+  if hot.size ~= tonumber(c[2]) then
+    resize(i, hot, tonumber(c[2]))
+  end
+  hot.failure_threshold = tonumber(c[3] or 0)
+  hot.flags = ((c[4] or c[5]) and JUDGE_RATES or 0) + (c[6] and JUDGE_SLOW or 0) + (c[7] and JUDGE_AGE or 0)
+  redis.call('HSET', key, 'hot', pack_hot(hot))
   touch(i, now)
 end
 

@@ -3,8 +3,6 @@
 Nothing here knows Redis. Times are Unix seconds of Redis's clock unless said otherwise.
 """
 
-
-
 from __future__ import annotations
 
 from typing import Annotated, Literal

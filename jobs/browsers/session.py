@@ -257,8 +257,7 @@ class BrowserSession:
                     raise self._page_failure(answer)
                 if should_stop():
                     raise AttemptAborted("the attempt's result is wanted no more")
-                if answer is None:
-                    self._watch(deadline)
+                self._watch(deadline)  # after progress too: a page that talks for ever has no more time than others
         except _ERRORS as error:
             self._check_processes(Phase.RUN)
             raise as_failure(error, self.evidence(Phase.RUN)) from error

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+import platform
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,6 +39,22 @@ def write_json(path: Path, header: BatchHeader, verdicts: Sequence[Verdict]) -> 
             },
             "exit_code": int(summary.exit_code),
         },
+        "environment": _environment(verdicts),
         "verdicts": [verdict.model_dump(mode="json") for verdict in sorted(verdicts, key=lambda one: one.test)],
     }
     write_whole(path, json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _environment(verdicts: Iterable[Verdict]) -> dict[str, object]:
+    """The machine that wrote the report, and the browsers that gave the results, wherever they ran."""
+    versions: dict[str, set[str]] = defaultdict(set)
+    for verdict in verdicts:
+        if verdict.browser is not None and verdict.measurement is not None and verdict.measurement.browser_version:
+            versions[verdict.browser.value].add(verdict.measurement.browser_version)
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "processors": os.cpu_count(),
+        "browsers": {browser: sorted(seen) for browser, seen in sorted(versions.items())},
+    }

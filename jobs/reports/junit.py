@@ -64,16 +64,26 @@ def _add_case(suite: ElementTree.Element, header: BatchHeader, verdict: Verdict)
     properties = ElementTree.SubElement(case, "properties")
     for name, value in _properties(verdict):
         ElementTree.SubElement(properties, "property", name=name, value=_text(value))
-    element = {Outcome.FAILED: "failure", Outcome.ERROR: "error", Outcome.CANCELLED: "skipped"}.get(verdict.outcome)
-    if element is not None:
-        ElementTree.SubElement(case, element, message=_text(verdict.reason))
     ways = [
         f"attempt {entry.number}: {entry.browser or 'simulation'} on {entry.worker}, "
         f"{f'level {entry.level.value}, ' if entry.level else ''}{entry.outcome}"
         f"{f' ({entry.cause})' if entry.cause else ''}, {entry.seconds:.3f} s"
         for entry in verdict.attempts
     ]
-    ElementTree.SubElement(case, "system-out").text = _text("\n".join(ways))
+    way = _text("\n".join(ways))
+    tag = {Outcome.FAILED: "failure", Outcome.ERROR: "error", Outcome.CANCELLED: "skipped"}.get(verdict.outcome)
+    if tag is not None:
+        # Jenkins and GitHub show the attribute, GitLab only the text.
+        message = _text(verdict.reason)
+        element = ElementTree.SubElement(case, tag, message=message, type=_kind(verdict))
+        element.text = "\n".join(part for part in (message, way) if part)
+    ElementTree.SubElement(case, "system-out").text = way
+
+
+def _kind(verdict: Verdict) -> str:
+    """The class of reasons: for an error the failure that recovery gave up on, else the outcome."""
+    failures = [entry.failure_type.value for entry in verdict.attempts if entry.failure_type]
+    return failures[-1] if failures and verdict.outcome is Outcome.ERROR else verdict.outcome.value
 
 
 def _properties(verdict: Verdict) -> Iterator[tuple[str, str]]:

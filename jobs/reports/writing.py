@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -14,32 +15,50 @@ def check_writable(path: Path) -> None:
     """See that a report can be written to ``path``, before anything is enqueued.
 
     Raises:
-        BadInput: it can't: no such folder, no permission, or a folder of that name.
+        BadInput: it can't: no such folder, no permission, a folder of that name, or a name too long.
     """
-    if path.is_dir():
-        raise BadInput(f"report {path}: is a folder; give a file's name")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        if path.is_dir():
+            raise BadInput(f"report {path}: is a folder; give a file's name")
+        if not _is_replaceable(path):
+            may_write = os.access(path, os.W_OK)
+        else:
+            with tempfile.TemporaryFile(dir=_behind_links(path).parent):
+                may_write = True
     except OSError as error:
         raise BadInput(f"report {path}: {error.strerror}; give a file in a folder that can be written") from error
+    if not may_write:
+        raise BadInput(f"report {path}: may not be written to; give a file in a folder that can be written")
 
 
 def write_whole(path: Path, content: str) -> None:
     """Replace ``path`` by ``content`` in one step: a reader sees the old file or the new one.
 
+    A link stays a link: the file behind it is replaced. What is no file (a pipe, /dev/stdout) is written into.
+
     Raises:
         OSError: the folder or the disk refuses it.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if not _is_replaceable(path):
+        path.write_text(content, encoding="utf-8")
+        return
+    target = _behind_links(path)
+    # A name of fixed length: a long name of the report's own leaves no room for more. "x" obeys the umask.
+    temporary = target.with_name(f".breakwater-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with temporary.open("x", encoding="utf-8") as file:
             file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
+        temporary.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+            temporary.unlink()
         raise
+
+
+def _is_replaceable(path: Path) -> bool:
+    """Whether a rename may put a file here. Over a device it would do so too, and destroy it."""
+    return path.is_file() or not path.exists()
+
+
+def _behind_links(path: Path) -> Path:
+    return Path(os.path.realpath(path))

@@ -188,6 +188,6 @@ def test_a_stopped_browser_is_seen_and_no_longer_used(run: Run, pool: SessionPoo
     try:
         run()
     except TimeoutFailure as seen:  # stopped only once the run had begun
-        assert seen.evidence.browser_stopped  # noqa: PT017 - either way is right
+        assert seen.evidence.browser_stopped
         run()
     assert pool.session_for(browser, Adjustments()) is not session

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.commands import Command
 from jobs.ports import free_port
+from tests.commands import Command
 from tests.conftest import RedisServer
 
 GOOD = {

@@ -1,0 +1,90 @@
+"""The JUnit report: what CI systems make of each outcome, and that it is XML whatever a test says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from jobs.reports import write_junit
+from jobs.specs import Outcome, Verdict
+from recovery import BrowserType, RecoveryLevel
+from tests.unit.reports.verdicts import attempt, header, verdict
+
+
+def suites(folder: Path, *verdicts: Verdict) -> ElementTree.Element:
+    write_junit(folder / "report.xml", header(), verdicts)
+    return ElementTree.parse(folder / "report.xml").getroot()
+
+
+def case_of(folder: Path, one: Verdict) -> ElementTree.Element:
+    case = suites(folder, one).find("testsuite/testcase")
+    assert case is not None
+    return case
+
+
+def test_each_browser_asked_for_is_a_suite_with_its_counts(tmp_path: Path) -> None:
+    root = suites(
+        tmp_path,
+        verdict("chrome/bert/wasm"),
+        verdict("chrome/bert/webgpu", Outcome.FAILED),
+        verdict("firefox/bert/wasm", Outcome.ERROR, asked_browser=BrowserType.FIREFOX),
+        verdict("firefox/bert/webgpu", Outcome.CANCELLED, asked_browser=BrowserType.FIREFOX),
+    )
+    counted = ("tests", "failures", "errors", "skipped", "time")
+    assert [root.get(key) for key in counted] == ["4", "1", "1", "1", "6.000"]
+    chrome, firefox = root.findall("testsuite")
+    assert chrome.get("name") == "nightly.chrome"
+    assert chrome.get("timestamp") == "1970-01-01T00:00:00+00:00"
+    assert [chrome.get(key) for key in counted] == ["2", "1", "0", "0", "3.000"]
+    assert [firefox.get(key) for key in counted] == ["2", "0", "1", "1", "3.000"]
+    case = chrome.find("testcase")
+    assert case is not None
+    assert (case.get("classname"), case.get("name"), case.get("time")) == (
+        "nightly.chrome.bert", "chrome/bert/wasm", "1.500",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "last", "tag", "kind"),
+    [
+        (Outcome.FAILED, "failed", "failure", "failed"),
+        (Outcome.ERROR, "crash", "error", "crash"),
+        (Outcome.CANCELLED, "cancelled", "skipped", "cancelled"),
+    ],
+)
+def test_what_is_not_green_says_why_in_attribute_and_text(
+    tmp_path: Path, outcome: Outcome, last: str, tag: str, kind: str
+) -> None:
+    case = case_of(tmp_path, verdict(outcome=outcome, reason="so", attempts=(attempt(1, last, cause="gone"),)))
+    element = case.find(tag)
+    assert element is not None
+    assert element.get("message") == "so"
+    assert element.get("type") == kind
+    assert (element.text or "").startswith("so\nattempt 1: chrome on chrome@vm")
+    assert "gone" in (element.text or "")
+    assert len([child for child in case if child.tag in {"failure", "error", "skipped"}]) == 1
+
+
+def test_what_is_green_has_no_such_element(tmp_path: Path) -> None:
+    case = case_of(tmp_path, verdict())
+    assert [child.tag for child in case] == ["properties", "system-out"]
+
+
+def test_properties_tell_what_really_ran(tmp_path: Path) -> None:
+    way = (attempt(1, "crash"), attempt(2, "passed", RecoveryLevel.MODERATE))
+    case = case_of(tmp_path, verdict(attempts=way, recovered=True))
+    properties = {one.get("name"): one.get("value") for one in case.findall("properties/property")}
+    expected = {
+        "browser": "chrome", "browser_version": "156.0", "platform": "webgpu", "backend": "webgpu",
+        "adapter": "google swiftshader", "level": "2", "attempts": "2", "recovered": "true", "degraded": "false",
+        "simulated": "false", "weights": "tiny", "max_abs_error": "6.000e-06", "tolerance": "1.000e-03",
+    }  # fmt: skip
+    assert expected.items() <= properties.items()
+
+
+def test_control_characters_are_replaced_and_the_rest_stays(tmp_path: Path) -> None:
+    element = case_of(tmp_path, verdict(outcome=Outcome.FAILED, reason="a\x00\x1b[31m ]]> & <b> é 😀")).find("failure")
+    assert element is not None
+    assert element.get("message") == "a\ufffd\ufffd[31m ]]> & <b> é 😀"
