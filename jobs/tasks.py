@@ -38,6 +38,8 @@ log = logging.getLogger("breakwater.tasks")
 
 # Seconds an attempt waits for a circuit, however long that circuit says it stays open: then it looks again.
 LONGEST_PARKING = 30.0
+# Seconds that launching, renewing and closing a session may take, every wait of theirs used up.
+LAUNCH_ALLOWANCE = 120.0
 # Seconds in which a worker whose circuit opened leaves its queues (attendance.py looks each second).
 REROUTE_PAUSE = 1.5
 
@@ -55,7 +57,7 @@ def run_attempt(self: Task, batch: str, test: str, number: int) -> None:
             if orphan is not None:
                 worker_lost(worker.backend, orphan)
         return
-    with worker.keeper.hold(claim) as lease:
+    with worker.keeper.hold(claim, longest_hold(claim)) as lease:
         try:
             following: Claim | None = claim
             while following is not None:
@@ -63,6 +65,11 @@ def run_attempt(self: Task, batch: str, test: str, number: int) -> None:
         except StaleAttempt:
             # Our lease ended under us and the test went on elsewhere: what this attempt did is dropped.
             log.info("%s:%s attempt %d went on elsewhere; its result is dropped", batch, test, number)
+
+
+def longest_hold(claim: Claim) -> float:
+    """Seconds after which a message's attempts must have ended: levels 1 and 2 follow the first one in place."""
+    return 3 * (claim.spec.timeout * claim.adjustments.time_factor + LAUNCH_ALLOWANCE)
 
 
 def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | None:

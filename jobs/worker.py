@@ -78,10 +78,3 @@ def worker_process(node: str) -> WorkerProcess:
 def is_dead_sibling(holder: Owner, owner: Owner) -> bool:
     """Whether a lease's holder was a process of this same worker, and is gone. Others' pids tell us nothing."""
     return holder.boot == owner.boot and holder.pid != owner.pid and not psutil.pid_exists(holder.pid)
-
-
-def close_worker_process() -> None:
-    """Close the browser, if this process has one. Called when a child of a worker ends."""
-    process = _of_process.pop(os.getpid(), None)
-    if process is not None and "pool" in process.__dict__:
-        process.pool.close()

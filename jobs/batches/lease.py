@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import threading
+import time
 from collections.abc import Iterator
 
 import redis
@@ -19,8 +21,9 @@ log = logging.getLogger(__name__)
 class HeldLease:
     """One attempt's lease, and what the last renewal said of it. It lasts through ``next_in_place``."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, at_most: float = math.inf) -> None:
         self.claim = claim
+        self.ends = time.monotonic() + at_most
         self._state: Renewal = "held"
         self._stop = threading.Event()
 
@@ -68,12 +71,15 @@ class LeaseKeeper:
         self._thread: threading.Thread | None = None
 
     @contextlib.contextmanager
-    def hold(self, claim: Claim) -> Iterator[HeldLease]:
-        """Keep the lease of a claim for the length of the block."""
+    def hold(self, claim: Claim, at_most: float = math.inf) -> Iterator[HeldLease]:
+        """Keep the lease of a claim for the length of the block, but no longer than ``at_most`` seconds.
+
+        After that it counts as lost: a process that hangs where nothing can see it must not keep a test for ever.
+        """
         if self._pid != os.getpid():
             # Forked: neither the parent's thread nor its leases came along, and its lock may have been taken.
             self._reset()
-        held = HeldLease(claim)
+        held = HeldLease(claim, at_most)
         with self._changed:
             self._held.append(held)
             if self._thread is None:
@@ -110,6 +116,9 @@ class LeaseKeeper:
                 self._renew(held)
 
     def _renew(self, held: HeldLease) -> None:
+        if time.monotonic() > held.ends:
+            held._learn("lost")
+            return
         try:
             held._learn(self._store.renew(held.claim))
         except redis.RedisError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from jobs.browsers.failures import TestFailure
 from jobs.browsers.faults import break_run, faults_of
 from jobs.browsers.pool import SessionPool
-from jobs.browsers.protocol import Result, Run
+from jobs.browsers.protocol import Run
 from jobs.browsers.tensors import Tensor
 from jobs.models import (
     ModelEntry,
@@ -24,7 +25,7 @@ from jobs.models import (
     measure_native,
     native_run,
 )
-from jobs.specs import Measurement, Platform, TestSpec
+from jobs.specs import AdapterInfo, Measurement, Platform, TestSpec
 from recovery import Adjustments, BrowserType
 
 # Measured runs after the first one. Few: most users ask whether it works; `Measurement.runs` says how many they are.
@@ -65,7 +66,11 @@ def run_test(
         result = session.run_model(command, spec.timeout * adjustments.time_factor, should_stop)
     finally:
         session.withdraw_offers()
-    return _checked(entry, result, expected, session.version)
+    outputs = {tensor.name: tensor.to_array() for tensor in result.outputs}
+    ran = _Ran(
+        result.backend, session.version, result.adapter, result.load_ms, result.compile_ms, result.run_ms, outputs
+    )  # fmt: skip
+    return _checked(entry, ran, expected)
 
 
 def simulate_test(spec: TestSpec) -> Measurement:
@@ -79,24 +84,21 @@ def simulate_test(spec: TestSpec) -> Measurement:
         run = measure_native(entry.path, inputs, runs=RUNS)
     except _UNRUNNABLE as error:
         raise TestFailure(str(error)) from error
-    times = np.array(run.run_ms)
-    comparison = compare(run.outputs, expected, entry.tolerance.on("native"))
-    measurement = Measurement(
-        backend="native",
-        browser_version=None,
-        adapter=None,
-        weights=entry.weights,
-        load_ms=run.load_ms,
-        compile_ms=run.compile_ms,
-        run_ms_p50=float(np.percentile(times, 50)),
-        run_ms_p95=float(np.percentile(times, 95)),
-        runs=len(times),
-        max_abs_error=comparison.max_abs_error,
-        tolerance=comparison.tolerance,
-    )
-    if not comparison.passed:
-        raise TestFailure(comparison.reason, measurement)
-    return measurement
+    ran = _Ran("native", None, None, run.load_ms, run.compile_ms, run.run_ms, run.outputs)
+    return _checked(entry, ran, expected)
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """What ran the model, how long it took in milliseconds, and what came out."""
+
+    backend: Platform | Literal["native"]
+    browser_version: str | None
+    adapter: AdapterInfo | None
+    load_ms: float
+    compile_ms: float
+    run_ms: tuple[float, ...]
+    outputs: _Tensors
 
 
 def _prepare(spec: TestSpec) -> tuple[ModelEntry, _Tensors, _Tensors]:
@@ -109,18 +111,16 @@ def _prepare(spec: TestSpec) -> tuple[ModelEntry, _Tensors, _Tensors]:
         raise TestFailure(str(error)) from error
 
 
-def _checked(entry: ModelEntry, result: Result, expected: _Tensors, version: str) -> Measurement:
-    backend: Platform | Literal["native"] = result.backend
-    actual = {tensor.name: tensor.to_array() for tensor in result.outputs}
-    comparison = compare(actual, expected, entry.tolerance.on(backend))
-    times = np.array(result.run_ms)
+def _checked(entry: ModelEntry, ran: _Ran, expected: _Tensors) -> Measurement:
+    comparison = compare(ran.outputs, expected, entry.tolerance.on(ran.backend))
+    times = np.array(ran.run_ms)
     measurement = Measurement(
-        backend=backend,
-        browser_version=version,
-        adapter=result.adapter,
+        backend=ran.backend,
+        browser_version=ran.browser_version,
+        adapter=ran.adapter,
         weights=entry.weights,
-        load_ms=result.load_ms,
-        compile_ms=result.compile_ms,
+        load_ms=ran.load_ms,
+        compile_ms=ran.compile_ms,
         run_ms_p50=float(np.percentile(times, 50)),
         run_ms_p95=float(np.percentile(times, 95)),
         runs=len(times),
