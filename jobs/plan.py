@@ -176,7 +176,7 @@ def matrix_plan(
     )
 
 
-def quick_plan(browsers: Sequence[BrowserType] = (BrowserType.CHROME,)) -> Plan:
+def quick_plan(browsers: Sequence[BrowserType]) -> Plan:
     """One small model of each type, on WebGPU and wasm."""
     return matrix_plan("quick", browsers=browsers, models=QUICK_MODELS, platforms=(Platform.WEBGPU, Platform.WASM))
 

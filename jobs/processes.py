@@ -241,6 +241,10 @@ class OwnedProcess:
         for process in doomed:
             with contextlib.suppress(psutil.Error):
                 process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            # If it was merely stopped it reaps what we killed, which nobody does better.
+            warden.send_signal(signal.SIGCONT)
+            warden.wait(1.0)
         warden.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             warden.wait(_KILL_TIMEOUT)

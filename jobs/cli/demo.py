@@ -12,7 +12,7 @@ from jobs.cli import tables
 from jobs.cli.batch_run import run_plan
 from jobs.cli.run import make_folder, view_for
 from jobs.plan import Plan, PlannedFault, matrix_plan
-from jobs.reports.summary import summarise
+from jobs.reports.summary import ExitCode, summarise
 from jobs.specs import FaultKind, Platform
 from recovery import BrowserType
 
@@ -72,4 +72,4 @@ def demo(
         tables.print_recoveries(console, summary)
         tables.print_circuits(console, ran)
     tables.print_summary(console, summary, ran.seconds)
-    return int(summary.exit_code)
+    return int(summary.exit_code if len(ran.verdicts) == ran.header.total else ExitCode.INTERRUPTED)

@@ -11,8 +11,9 @@ from rich.console import Console
 from jobs.batch_file import load_plan
 from jobs.browsers.finding import installed_browsers
 from jobs.cli import tables
-from jobs.cli.batch_run import run_plan
+from jobs.cli.batch_run import Ran, run_plan
 from jobs.cli.views import LiveView, PlainView, View
+from jobs.farm import FarmFailure
 from jobs.plan import BadInput, Plan, full_plan, quick_plan
 from jobs.reports import check_writable, write_json, write_junit
 from jobs.reports.summary import ExitCode, summarise
@@ -75,30 +76,22 @@ def run(
     With BREAKWATER_REDIS_URL set, the farm behind that Redis runs it; otherwise a Redis and workers are started for
     this run and ended with it.
     """
-    if (batch is not None) + quick + full != 1:
-        raise click.UsageError("give one of: a batch file, --quick, --full")
-    if batch is not None:
-        plan = load_plan(batch)
-    else:
-        plan = quick_plan() if quick else full_plan(installed_browsers(settings()))
-    plan = plan.only(
-        browsers=[BrowserType(name) for name in browsers],
+    asked = [BrowserType(name) for name in browsers]
+    plan = chosen_plan(batch, asked, quick=quick, full=full).only(
+        browsers=asked,
         model_types=[ModelType(name) for name in model_types],
         platforms=[Platform(name) for name in platforms],
     )
     plan = adjusted(plan, timeout=timeout, faults=not no_failures, allow=allow)
+    if report_json is not None and report_json == report_junit:
+        raise BadInput(f"--report-json and --report-junit both name {report_json}; give each a file of its own")
     for path in (report_json, report_junit):
         if path is not None:
             check_writable(path)
     make_folder(log_dir)
 
-    console = Console(stderr=False)
+    console = Console()
     ran = run_plan(plan, view_for(console), concurrency=workers, log_dir=log_dir)
-    if report_json is not None:
-        write_json(report_json, ran.header, ran.verdicts)
-    if report_junit is not None:
-        write_junit(report_junit, ran.header, ran.verdicts)
-
     summary = summarise(ran.verdicts, plan.allow)
     notable = [
         one
@@ -108,7 +101,42 @@ def run(
     if notable:
         tables.print_verdicts(console, notable, title="Not simply passed")
     tables.print_summary(console, summary, ran.seconds)
+    # Last: a full disk must not cost the user what is on the screen.
+    write_reports(ran, report_json, report_junit)
     return int(summary.exit_code if len(ran.verdicts) == ran.header.total else ExitCode.INTERRUPTED)
+
+
+def chosen_plan(batch: Path | None, browsers: list[BrowserType], *, quick: bool, full: bool) -> Plan:
+    """The batch file's plan, or the built-in one that was asked for.
+
+    Raises:
+        BadInput: the batch file is not as it must be.
+        FarmFailure: a full batch was asked for, and no browser is here to run it.
+    """
+    if (batch is not None) + quick + full != 1:
+        raise click.UsageError("give one of: a batch file, --quick, --full")
+    if batch is not None:
+        return load_plan(batch)
+    if quick:
+        return quick_plan(browsers or [BrowserType.CHROME])
+    here = browsers or installed_browsers(settings())
+    if not here:
+        raise FarmFailure("no browser with its driver is installed here; name the farm's with --browser")
+    return full_plan(here)
+
+
+def write_reports(ran: Ran, json_path: Path | None, junit_path: Path | None) -> None:
+    """Write the reports that were asked for.
+
+    Raises:
+        FarmFailure: a file that could be written before the run can't be now.
+    """
+    for path, write in ((json_path, write_json), (junit_path, write_junit)):
+        if path is not None:
+            try:
+                write(path, ran.header, ran.verdicts)
+            except OSError as error:
+                raise FarmFailure(f"report {path} was not written: {error.strerror}") from error
 
 
 def adjusted(plan: Plan, *, timeout: float | None, faults: bool, allow: frozenset[str]) -> Plan:

@@ -23,7 +23,7 @@ def write_junit(path: Path, header: BatchHeader, verdicts: Sequence[Verdict]) ->
     Raises:
         OSError: the file can't be written.
     """
-    root = ElementTree.Element("testsuites", {"name": _text(header.name), **_counts(verdicts)})
+    root = ElementTree.Element("testsuites", {"name": _text(header.name), **_counts(header, verdicts)})
     by_browser: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         by_browser[verdict.asked_browser.value].append(verdict)
@@ -32,7 +32,7 @@ def write_junit(path: Path, header: BatchHeader, verdicts: Sequence[Verdict]) ->
         suite = ElementTree.SubElement(
             root,
             "testsuite",
-            {"name": _text(f"{header.name}.{browser}"), "timestamp": started, **_counts(its_verdicts)},
+            {"name": _text(f"{header.name}.{browser}"), "timestamp": started, **_counts(header, its_verdicts)},
         )
         for verdict in sorted(its_verdicts, key=lambda one: one.test):
             _add_case(suite, header, verdict)
@@ -42,13 +42,13 @@ def write_junit(path: Path, header: BatchHeader, verdicts: Sequence[Verdict]) ->
     )
 
 
-def _counts(verdicts: Sequence[Verdict]) -> dict[str, str]:
-    outcomes = [verdict.outcome for verdict in verdicts]
+def _counts(header: BatchHeader, verdicts: Sequence[Verdict]) -> dict[str, str]:
+    tags = [_tag(header, verdict) for verdict in verdicts]
     return {
-        "tests": str(len(outcomes)),
-        "failures": str(outcomes.count(Outcome.FAILED)),
-        "errors": str(outcomes.count(Outcome.ERROR)),
-        "skipped": str(outcomes.count(Outcome.CANCELLED)),
+        "tests": str(len(tags)),
+        "failures": str(tags.count("failure")),
+        "errors": str(tags.count("error")),
+        "skipped": str(tags.count("skipped")),
         "time": f"{sum(verdict.seconds for verdict in verdicts):.3f}",
     }
 
@@ -71,13 +71,24 @@ def _add_case(suite: ElementTree.Element, header: BatchHeader, verdict: Verdict)
         for entry in verdict.attempts
     ]
     way = _text("\n".join(ways))
-    tag = {Outcome.FAILED: "failure", Outcome.ERROR: "error", Outcome.CANCELLED: "skipped"}.get(verdict.outcome)
+    tag = _tag(header, verdict)
     if tag is not None:
         # Jenkins and GitHub show the attribute, GitLab only the text.
-        message = _text(verdict.reason)
+        message = _text(verdict.reason or f"passed, but {' and '.join(_not_allowed(header, verdict))}")
         element = ElementTree.SubElement(case, tag, message=message, type=_kind(verdict))
         element.text = "\n".join(part for part in (message, way) if part)
     ElementTree.SubElement(case, "system-out").text = way
+
+
+def _tag(header: BatchHeader, verdict: Verdict) -> str | None:
+    """The element that a verdict gets; None: passed. What the batch doesn't allow is a failure, as in the exit code."""
+    if verdict.outcome is Outcome.PASSED:
+        return "failure" if _not_allowed(header, verdict) else None
+    return {Outcome.FAILED: "failure", Outcome.ERROR: "error", Outcome.CANCELLED: "skipped"}[verdict.outcome]
+
+
+def _not_allowed(header: BatchHeader, verdict: Verdict) -> list[str]:
+    return [mark for mark in ("degraded", "simulated") if getattr(verdict, mark) and mark not in header.allow]
 
 
 def _kind(verdict: Verdict) -> str:

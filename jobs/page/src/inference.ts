@@ -1,5 +1,6 @@
 // One run: exactly the platform asked for, a fresh inference session, outputs and times. Nothing falls back in silence.
 import type { InferenceSession, OnnxValue } from "onnxruntime-web";
+import { Demise } from "./demise";
 import { PageFailure } from "./failures";
 import type { Link } from "./link";
 import { fetchModel } from "./model";
@@ -17,24 +18,23 @@ const MAX_OUTPUT_CHARS = 31 << 20;
 interface Backend {
   provider: InferenceSession.ExecutionProviderConfig;
   adapter: AdapterInfo | null;
-  failed: Promise<never>;
+  demise: Demise;
   kernels?: () => number;
+  close?: () => void;
 }
-
-const NEVER = new Promise<never>(() => undefined);
 
 async function openBackend({ platform, options }: Run): Promise<Backend> {
   switch (platform) {
     case "wasm":
-      return { provider: "wasm", adapter: null, failed: NEVER };
+      return { provider: "wasm", adapter: null, demise: new Demise() };
     case "webgpu": {
       const gpu = await openGpu();
-      return { provider: { name: "webgpu", device: gpu.device }, adapter: gpu.adapter, failed: gpu.failed, kernels: gpu.kernels };
+      return { provider: { name: "webgpu", device: gpu.device }, adapter: gpu.adapter, demise: gpu.demise, kernels: gpu.kernels };
     }
     case "webnn": {
-      const webnn = await openWebNN(options.webnn_device);
-      const provider = { name: "webnn", deviceType: options.webnn_device, context: webnn.context };
-      return { provider: provider as InferenceSession.WebNNExecutionProviderOption, adapter: null, failed: webnn.failed, kernels: webnn.kernels };
+      const { context, ...webnn } = await openWebNN(options.webnn_device);
+      const provider = { name: "webnn", deviceType: options.webnn_device, context };
+      return { provider: provider as InferenceSession.WebNNExecutionProviderOption, adapter: null, ...webnn };
     }
   }
 }
@@ -71,8 +71,7 @@ export async function runModel(run: Run, link: Link): Promise<Result> {
     const backend = await openBackend(run);
     return { backend, runtime: await runtimeFor(run.platform) };
   });
-  /** Whatever waits on a device that died would wait for ever. */
-  const orFail = <T>(work: Promise<T>): Promise<T> => Promise.race([work, backend.failed]);
+  const orFail = <T>(work: Promise<T>): Promise<T> => backend.demise.orFail(work);
 
   const [model, fetchMs] = await timed(() => fetchModel(run.model_url, (done, total) => progress("load", done, total)));
   link.enter("create");
@@ -116,7 +115,8 @@ export async function runModel(run: Run, link: Link): Promise<Result> {
       outputs: encodeOutputs(outputs),
     };
   } finally {
-    // Not awaited against a dead device: the page is renewed after any failure.
-    await Promise.race([session.release(), backend.failed]).catch(() => undefined);
+    // A dead device may not let go of it: the page is renewed after any failure.
+    await orFail(session.release()).catch(() => undefined);
+    backend.close?.();
   }
 }

@@ -1,4 +1,5 @@
 // The page's one GPU device, kept warm between runs: who it is, when it dies, and how many kernels it really ran.
+import { Demise } from "./demise";
 import { PageFailure } from "./failures";
 import type { AdapterInfo, GpuCapability, PageEvent } from "./protocol";
 
@@ -22,8 +23,8 @@ const WANTED_LIMITS = [
 export interface Gpu {
   readonly device: GPUDevice;
   readonly adapter: AdapterInfo;
-  /** Rejects with `device_lost` or `out_of_memory` when the device gives up; never resolves. */
-  readonly failed: Promise<never>;
+  /** `device_lost` or `out_of_memory`. */
+  readonly demise: Demise;
   /** Compute dispatches of this page so far. */
   kernels(): number;
 }
@@ -74,28 +75,26 @@ async function open(): Promise<Gpu> {
   } catch (error) {
     throw new PageFailure("no_adapter", `the adapter gave no device: ${String(error)}`, { cause: error });
   }
-  const failed = new Promise<never>((_, reject) => {
-    const fail = (kind: PageEvent, message: string): void => {
-      current = undefined; // the next run asks for a device anew
-      reject(new PageFailure(kind, message));
-    };
-    void device.lost.then(({ reason, message }) => fail("device_lost", `the GPU device was lost (${reason}): ${message}`));
-    device.addEventListener("uncapturederror", ({ error }) => {
-      if (error instanceof GPUOutOfMemoryError) fail("out_of_memory", `GPU: ${error.message}`);
-      else console.error(`WebGPU: ${error.message}`);
-    });
-    // onnxruntime trips over a buffer that it doesn't get, in words that don't say so.
-    const createBuffer = device.createBuffer.bind(device);
-    device.createBuffer = (descriptor) => {
-      const { maxBufferSize } = device.limits;
-      if (descriptor.size > maxBufferSize) {
-        fail("out_of_memory", `a GPU buffer of ${descriptor.size} bytes; this adapter gives at most ${maxBufferSize}`);
-      }
-      return createBuffer(descriptor);
-    };
+  const demise = new Demise();
+  const fail = (kind: PageEvent, message: string): void => {
+    current = undefined; // the next run asks for a device anew
+    demise.comes(new PageFailure(kind, message));
+  };
+  void device.lost.then(({ reason, message }) => fail("device_lost", `the GPU device was lost (${reason}): ${message}`));
+  device.addEventListener("uncapturederror", ({ error }) => {
+    if (error instanceof GPUOutOfMemoryError) fail("out_of_memory", `GPU: ${error.message}`);
+    else console.error(`WebGPU: ${error.message}`);
   });
-  failed.catch(() => undefined); // heard by the run that is on, if one is
-  return { device, adapter: describe(adapter), failed, kernels: () => dispatches };
+  // onnxruntime trips over a buffer that it doesn't get, in words that don't say so.
+  const createBuffer = device.createBuffer.bind(device);
+  device.createBuffer = (descriptor) => {
+    const { maxBufferSize } = device.limits;
+    if (descriptor.size > maxBufferSize) {
+      fail("out_of_memory", `a GPU buffer of ${descriptor.size} bytes; this adapter gives at most ${maxBufferSize}`);
+    }
+    return createBuffer(descriptor);
+  };
+  return { device, adapter: describe(adapter), demise, kernels: () => dispatches };
 }
 
 /** The warm device, made on first use. Throws `backend_unavailable` or `no_adapter`. */

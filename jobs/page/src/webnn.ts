@@ -1,4 +1,5 @@
 // WebNN contexts: made per run, so that a test gets exactly the device type it asked for. No browser types exist yet.
+import { Demise } from "./demise";
 import { PageFailure } from "./failures";
 import type { RunOptions, WebNNCapability } from "./protocol";
 
@@ -8,6 +9,7 @@ type DeviceType = RunOptions["webnn_device"];
 export interface MLContext {
   readonly lost?: Promise<{ message: string }>;
   dispatch(...args: unknown[]): void;
+  destroy?(): void;
 }
 interface ML {
   createContext(options: { deviceType: DeviceType }): Promise<MLContext>;
@@ -17,10 +19,11 @@ const DEVICES: readonly DeviceType[] = ["cpu", "gpu", "npu"];
 
 export interface WebNN {
   readonly context: MLContext;
-  /** Rejects with `device_lost` when the context gives up; never resolves. */
-  readonly failed: Promise<never>;
+  /** `device_lost`. */
+  readonly demise: Demise;
   /** Graphs handed to the context so far. */
   kernels(): number;
+  close(): void;
 }
 
 function ml(): ML {
@@ -44,11 +47,9 @@ export async function openWebNN(deviceType: DeviceType): Promise<WebNN> {
     dispatched += 1;
     dispatch(...args);
   };
-  const failed = new Promise<never>((_, reject) => {
-    void context.lost?.then(({ message }) => reject(new PageFailure("device_lost", `the WebNN context was lost: ${message}`)));
-  });
-  failed.catch(() => undefined);
-  return { context, failed, kernels: () => dispatched };
+  const demise = new Demise();
+  void context.lost?.then(({ message }) => demise.comes(new PageFailure("device_lost", `the WebNN context was lost: ${message}`)));
+  return { context, demise, kernels: () => dispatched, close: () => context.destroy?.() };
 }
 
 export async function probeWebNN(): Promise<WebNNCapability> {
@@ -56,7 +57,7 @@ export async function probeWebNN(): Promise<WebNNCapability> {
   const missing: string[] = [];
   for (const deviceType of DEVICES) {
     try {
-      await ml().createContext({ deviceType });
+      (await ml().createContext({ deviceType })).destroy?.();
       devices.push(deviceType);
     } catch (error) {
       missing.push(error instanceof PageFailure ? error.message : `${deviceType}: ${String(error)}`);
