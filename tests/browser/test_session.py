@@ -125,6 +125,7 @@ def test_a_hung_page_is_seen_by_its_pulse_long_before_the_time_limit(
     run: Run, pool: SessionPool, browser: BrowserType
 ) -> None:
     run()
+    session = pool.session_for(browser, Adjustments())
     seen = failure(lambda: run(FaultKind.PAGE_HUNG))
     assert isinstance(seen, TimeoutFailure)
     assert seen.evidence.budget_spent is None
@@ -133,9 +134,8 @@ def test_a_hung_page_is_seen_by_its_pulse_long_before_the_time_limit(
     assert seen.evidence.pulse_age is not None
     assert 2 <= seen.evidence.pulse_age < 5
     if browser is BrowserType.CHROME:
-        session = pool.session_for
         pool.renew()
-        assert pool.session_for == session
+        assert pool.session_for(browser, Adjustments()) is session
     else:
         assert isinstance(failure(pool.renew), TimeoutFailure)
         pool.restart()
