@@ -12,6 +12,7 @@ import click
 import redis
 from pydantic import ValidationError
 
+from jobs.cli.circuits import circuits
 from jobs.cli.demo import demo
 from jobs.cli.run import run
 from jobs.connections import RedisUnavailable
@@ -32,6 +33,7 @@ def breakwater() -> None:
 
 breakwater.add_command(run)
 breakwater.add_command(demo)
+breakwater.add_command(circuits)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

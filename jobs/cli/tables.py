@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.cli.batch_run import Ran
+from jobs.cli.circuits import summary_table
 from jobs.cli.views import STYLES, show_verdict
 from jobs.reports.summary import Summary
 from jobs.specs import Outcome, Verdict
@@ -51,19 +52,7 @@ def print_recoveries(console: Console, summary: Summary) -> None:
 
 def print_circuits(console: Console, ran: Ran) -> None:
     """The circuits that the run touched, as they stood at its end."""
-    table = Table(title="Circuits", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-    for column in ("circuit", "state", "health", "calls", "failures", "opened"):
-        table.add_column(column, justify="left" if column in {"circuit", "state"} else "right")
-    for name, metrics in sorted(ran.circuits.items()):
-        table.add_row(
-            name,
-            str(metrics["current_state"]),
-            f"{metrics['health']:.0f} %",
-            str(metrics["executions"]),
-            str(metrics["failures"]),
-            str(metrics["circuit_open_count"]),
-        )
-    console.print(table)
+    console.print(summary_table(ran.circuits, title="Circuits"))
 
 
 def print_summary(console: Console, summary: Summary, seconds: float) -> None:
