@@ -109,7 +109,7 @@ class Hello(_FromPage):
 
 
 class Beat(_FromPage):
-    """Sent by the page's worker every 250 ms, whatever the main thread does, and at once when the phase changes."""
+    """Sent by the page's worker every 250 ms, whatever the main thread does, and soon after the phase changes."""
 
     type: Literal["beat"] = "beat"
     page: str = Field(min_length=1, max_length=100, description="as in its hello")

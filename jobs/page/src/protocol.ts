@@ -217,7 +217,7 @@ export interface WebNNCapability {
   missing: string;
 }
 /**
- * Sent by the page's worker every 250 ms, whatever the main thread does, and at once when the phase changes.
+ * Sent by the page's worker every 250 ms, whatever the main thread does, and soon after the phase changes.
  */
 export interface Beat {
   v: 1;
