@@ -177,6 +177,12 @@ class OwnedProcess:
         except psutil.NoSuchProcess:
             return False
 
+    def stopped(self) -> bool:
+        """Whether the command itself is stopped (SIGSTOP): alive, and doing nothing."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return self.alive() and self._main is not None and self._main.status() == psutil.STATUS_STOPPED
+        return False
+
     @property
     def exit_code(self) -> int | None:
         """How the command ended: its status, or minus the signal's number; None while it runs or when unknown."""

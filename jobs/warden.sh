@@ -15,7 +15,9 @@ kill_everything() {
         kill -9 -1
         return
     fi
-    # Without a namespace: all that are ours, until a look finds none.
+    # Without a namespace: all that are ours, until a look finds none. Pids in a foreign /proc would be others' pids.
+    read -r watcher _ _ parent _ </proc/self/stat
+    [ "$parent" = "$$" ] || return
     rounds=0
     while [ "$rounds" -lt 20 ]; do
         ours="$(marked) $(of_our_session)"
@@ -64,7 +66,6 @@ remove_scratch() {
 # A child of PID 1 watches, so that PID 1 is always in `wait` and reaps every orphan of the namespace.
 {
     while read -r _; do :; done
-    read -r watcher _ </proc/self/stat
     kill_everything
     remove_scratch
 } <&3 4>&- &

@@ -54,7 +54,7 @@ def firefox(config: Settings, adjustments: Adjustments, *, no_adapter: bool = Fa
     elif wants_software_adapter(config.gpu, adjusted=adjustments.software_adapter):
         lavapipe = [str(file) for folder in _ICD_FOLDERS for file in sorted(folder.glob("lvp_icd*.json"))]
         if lavapipe:
-            environment["VK_DRIVER_FILES"] = lavapipe[0]
+            environment["VK_DRIVER_FILES"] = ":".join(lavapipe)  # Vulkan leaves out those of other architectures
     # With port 0 it would refuse every Host header but that of port 0; and every Firefox would want 9222 for BiDi.
     command = (driver, "--host", "127.0.0.1", "--port", str(free_port()), "--websocket-port", str(free_port()))
     return Launch(BrowserType.FIREFOX, command, LISTENING, options, environment)

@@ -7,6 +7,7 @@ import logging
 from jobs.browsers.finding import launch_for
 from jobs.browsers.page_server import PageServer
 from jobs.browsers.session import BrowserSession
+from jobs.scratch import sweep
 from jobs.settings import Settings
 from jobs.specs import FaultKind
 from recovery import Adjustments, BrowserFailure, BrowserType, Evidence, Phase
@@ -78,6 +79,7 @@ class SessionPool:
 
     def _page_server(self) -> PageServer:
         if self._server is None:
+            sweep(self._config.scratch_dir)  # what sessions of dead workers left
             server = PageServer(host=self._config.page_host)
             try:
                 server.start()

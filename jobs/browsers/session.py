@@ -196,6 +196,7 @@ class BrowserSession:
             evidence.driver_alive is True
             and evidence.browser_alive is True
             and not evidence.browser_stopped
+            and not self._driver_stopped()
             and self._link is not None
             and self._link.connected
             and not self._silent()
@@ -294,6 +295,11 @@ class BrowserSession:
             raise CrashFailure("the browser died", evidence)
         if evidence.browser_stopped:
             raise TimeoutFailure("the browser is stopped", evidence)
+        if self._driver_stopped():
+            raise ConnectionFailure("the driver is stopped", evidence)
+
+    def _driver_stopped(self) -> bool:
+        return self._process is not None and self._process.stopped()
 
     def _silent(self) -> bool:
         age = None if self._link is None else self._link.heartbeat_age
@@ -311,7 +317,12 @@ class BrowserSession:
         try:
             self._driver.find_elements(By.TAG_NAME, "body")
         except (WebDriverException, HTTPError, OSError) as error:
-            raise as_failure(error, self.evidence(Phase.RUN, answers=False)) from error
+            failure = as_failure(error, self.evidence(Phase.RUN, answers=False))
+            if isinstance(failure, ConnectionFailure) and self._main is not None:
+                # A talk that breaks off is often the first sign of a browser's end: Firefox ends with its renderer.
+                _await_end(self._main, RECONNECT_GRACE)
+                self._check_processes(Phase.RUN)
+            raise failure from error
         finally:
             self._client.timeout = before
         raise ConnectionFailure("the page fell silent, and its browser lives", self.evidence(Phase.RUN, answers=True))
@@ -358,9 +369,13 @@ def _kill(process: psutil.Process) -> None:
     """Kill a process and see it die, or be a zombie."""
     with contextlib.suppress(psutil.Error):
         process.kill()
-        deadline = time.monotonic() + QUESTION_TIMEOUT
-        while _runs(process) and time.monotonic() < deadline:
-            time.sleep(0.005)
+        _await_end(process, QUESTION_TIMEOUT)
+
+
+def _await_end(process: psutil.Process, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while _runs(process) and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def _runs(process: psutil.Process | None) -> bool | None:
