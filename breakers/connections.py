@@ -22,6 +22,16 @@ class Connections:
         self._address = address
         self._idle: deque[AbstractConnection] = deque()
 
+    def exchange_patiently(self, command: bytes, seconds: float) -> Reply:
+        """As ``exchange``, for a command that Redis may work on for so long: on a connection of its own."""
+        connection = self._address.connection(read_timeout=seconds)
+        try:
+            connection.send_packed_command((command,), check_health=False)
+            reply: Reply = connection.read_response()
+            return reply
+        finally:
+            connection.disconnect()
+
     def exchange(self, command: bytes) -> Reply:
         """Send a packed command, return its reply.
 
@@ -47,24 +57,18 @@ class Connections:
         try:
             connection.send_packed_command((command,), check_health=False)
             reply: Reply = connection.read_response()
-        except (ReadOnlyError, MovedError):
-            connection.disconnect()
+        except BaseException as error:
+            if isinstance(error, ResponseError) and not isinstance(error, ReadOnlyError | MovedError):
+                self._idle.append(connection)
+            else:
+                # Half a reply may be left in the socket, or the server isn't the right one any more.
+                connection.disconnect()
             raise
-        except ResponseError:
-            self._keep(connection)
-            raise
-        except BaseException:
-            # Half a reply may be left in the socket.
-            connection.disconnect()
-            raise
-        self._keep(connection)
-        return reply
-
-    def _keep(self, connection: AbstractConnection) -> None:
         if len(self._idle) < _IDLE_KEPT:
             self._idle.append(connection)
         else:
             connection.disconnect()
+        return reply
 
     def close(self) -> None:
         """Close the idle connections; a later command opens a new one."""

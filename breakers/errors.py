@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from redis.exceptions import RedisError
@@ -12,19 +13,21 @@ class BreakerError(Exception):
 
 
 class CircuitOpenError(BreakerError):
-    """A call was not let through.
-
-    Attributes:
-        name: the circuit in the way; of several, the one that stays in the way longest.
-        retry_after: seconds until it makes sense to ask again; ``math.inf`` for a circuit forced open.
-        waits: every circuit in the way, with its own seconds.
-    """
+    """A call was not let through. It is raised often and fast: what it tells is worked out when asked for."""
 
     def __init__(self, waits: Mapping[str, float]) -> None:
-        super().__init__(waits)
-        self.waits = dict(waits)
-        self.name = max(self.waits, key=self.waits.__getitem__)
-        self.retry_after = self.waits[self.name]
+        self.waits = waits
+        """Every circuit in the way, with the seconds until it makes sense to ask it again."""
+
+    @property
+    def name(self) -> str:
+        """The circuit in the way; of several, the one that stays there longest."""
+        return max(self.waits, key=self.waits.__getitem__)
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds until it makes sense to ask again; ``math.inf`` for a circuit that was forced open."""
+        return max(self.waits.values())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -33,7 +36,7 @@ class CircuitOpenError(BreakerError):
 
     def __str__(self) -> str:
         return ", ".join(
-            f"circuit {name!r} is open" + ("" if wait == float("inf") else f" for another {wait:.3g} s")
+            f"circuit {name!r} is open" + ("" if math.isinf(wait) else f" for another {wait:.3g} s")
             for name, wait in self.waits.items()
         )
 

@@ -6,6 +6,7 @@ notes are checked within 0.5 s anyway. A stream rather than pub/sub: what happen
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -50,7 +51,8 @@ class Follower:
                 self._thread = threading.Thread(
                     target=self._follow, args=(self._ended, self.reading), name="breakwater-circuits", daemon=True
                 )
-                self._thread.start()
+                with contextlib.suppress(RuntimeError):  # the interpreter is ending: notes are checked anyway
+                    self._thread.start()
 
     def stop(self) -> None:
         """End the thread within ``WAIT`` seconds; doesn't wait for it. It may be started again."""
@@ -77,6 +79,7 @@ class Follower:
             connection: AbstractConnection | None = None
             try:
                 connection = self._address.connection(read_timeout=WAIT + self._address.timeout)
+                connection.connect()
                 last = last or self._newest(connection)
                 self._told(None)
                 reading.set()
@@ -88,6 +91,7 @@ class Follower:
                             self._told(event)
             except (RedisError, OSError) as error:
                 logger.debug("the stream of transitions can't be followed: %s", error)
+                reading.clear()
                 ended.wait(pause)
                 pause = min(2 * pause, LAST_PAUSE)
             finally:

@@ -124,7 +124,7 @@ class Gate:
         # Only while something is closed to us is it worth following what happens elsewhere.
         self.follower.start()
         if self.listeners.wanted(CallRejected):
-            self.listeners.tell(CallRejected(names, time.time(), rejection.waits))
+            self.listeners.tell(CallRejected(names, time.time(), dict(rejection.waits)))
         if self._verbose:
             logger.info("%s: rejected (%s): %s", ", ".join(names), source, rejection)
         return rejection
@@ -137,7 +137,7 @@ class Gate:
         self.unguarded += 1
 
     def _recorded(self, names: tuple[str, ...], outcome: Outcome, took: float | None, told: list[Told]) -> None:
-        if any(each.what == "open" for each in told):
+        if told and any(each.what == "open" for each in told):
             self.follower.start()
         if outcome != "release" and self.listeners.wanted(CallRecorded):
             self.listeners.tell(CallRecorded(names, time.time(), outcome == "failure", took))

@@ -36,16 +36,20 @@ class Listeners:
         self._by_type[event_type] = (*self._by_type.get(event_type, ()), tell)
 
         def remove() -> None:
-            self._by_type[event_type] = tuple(known for known in self._by_type[event_type] if known is not tell)
+            left = tuple(known for known in self._by_type.get(event_type, ()) if known is not tell)
+            if left:
+                self._by_type[event_type] = left
+            else:
+                self._by_type.pop(event_type, None)
 
         return remove
 
     def __bool__(self) -> bool:
-        return any(self._by_type.values())
+        return bool(self._by_type)
 
     def wanted(self, event_type: type[CircuitEvent]) -> bool:
         """Somebody listens: it is worth making the event."""
-        return bool(self._by_type) and bool(self._by_type.get(event_type))
+        return event_type in self._by_type
 
     def tell(self, event: CircuitEvent) -> None:
         """Call everybody who listens for this type, in order of registration."""

@@ -19,9 +19,9 @@ RECOVERIES_KEPT = 100
 TALLIES_KEPT = 200
 
 # As window.lua writes them: Redis time (s), duration (s, NaN: unknown), flags (1 failed, 2 slow).
-_ENTRY = struct.Struct("<dfB")
+ENTRY = struct.Struct("<dfB")
 # As circuit.lua packs the field `hot`.
-_HOT = struct.Struct("<8I2QB")
+HOT = struct.Struct("<8I2QB")
 
 
 class Recovery(TypedDict):
@@ -134,7 +134,7 @@ class _Hot(NamedTuple):
 def read_metrics(raw: list[Any], now: float, uncounted: Mapping[str, int]) -> CircuitMetrics:
     """One circuit of metrics.lua's reply. ``uncounted``: rejections by this process that Redis doesn't know of yet."""
     binary = dict(zip(raw[0][::2], raw[0][1::2], strict=True))
-    hot = _Hot(*_HOT.unpack(binary.pop(b"hot")))
+    hot = _Hot(*HOT.unpack(binary.pop(b"hot")))
     fields = {key.decode(): value.decode() for key, value in binary.items()}
     count = {key: int(fields.get(key, 0)) for key in _COUNTS}
     state = CircuitState(fields["state"])
@@ -196,8 +196,8 @@ def _retry_after(state: CircuitState, fields: Mapping[str, str], now: float) -> 
 def _window(hot: _Hot, ring: bytes, settings: CircuitSettings, now: float) -> WindowMetrics:
     oldest = now - settings.window_seconds if settings.window_seconds else -math.inf
     # The window's key may be gone (expired, evicted) while the counters are not.
-    slots = ((hot.cursor - 1 - age) % hot.size * _ENTRY.size for age in range(hot.filled))
-    entries = [_ENTRY.unpack_from(ring, slot) for slot in slots if slot + _ENTRY.size <= len(ring)]
+    slots = ((hot.cursor - 1 - age) % hot.size * ENTRY.size for age in range(hot.filled))
+    entries = [ENTRY.unpack_from(ring, slot) for slot in slots if slot + ENTRY.size <= len(ring)]
     entries = [entry for entry in entries if entry[0] >= oldest]
     durations = sorted(entry[1] for entry in entries if not math.isnan(entry[1]))
     samples = len(entries)

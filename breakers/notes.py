@@ -54,17 +54,17 @@ class Notes:
         notes = self._notes
         if not notes:
             return None
-        waits = None
+        now = time.monotonic()
+        waits = {}
         for name in names:
             note = notes.get(name)
-            if note is not None:
-                now = time.monotonic()
-                if now < note.believed_until:
-                    waits = waits or {}
-                    waits[name] = note.open_until - now
-                    self.uncounted[name] = self.uncounted.get(name, 0) + 1
-                else:
-                    notes.pop(name, None)
+            if note is None:
+                continue
+            if now < note.believed_until:
+                waits[name] = note.open_until - now
+                self.uncounted[name] = self.uncounted.get(name, 0) + 1
+            else:
+                notes.pop(name, None)
         return waits
 
     def take_uncounted(self, names: Sequence[str]) -> str:

@@ -25,11 +25,12 @@ from breakers.store import Steps
 
 logger = logging.getLogger("breakwater.breakers")
 
+Outcome = Literal["success", "failure", "release"]
+
+_OUTCOMES: dict[Outcome, bytes] = {"success": b"success", "failure": b"failure", "release": b"release"}
+
 # Combinations of names whose commands are kept packed.
 _PREPARED_KEPT = 10_000
-
-
-Outcome = Literal["success", "failure", "release"]
 
 
 class Prepared(NamedTuple):
@@ -103,7 +104,10 @@ class Operations:
     def record(self, names: tuple[str, ...], outcome: Outcome, took: float | None, token: bytes) -> Steps[list[Told]]:
         """An outcome on circuits that the token was given for; without a token, as one of their present generation."""
         prepared = self.prepared(names)
-        arguments = (outcome, "" if took is None else repr(took), token)
+        if self._untold and not token:
+            yield from self._declare([name for name in names if name in self._untold])
+        # Microseconds are enough, and far faster to write than a float in full.
+        arguments = (_OUTCOMES[outcome], b"" if took is None else b"%.6f" % took, token)
         try:
             reply = yield prepared.record.packed(*arguments)
         except NoScriptError:
@@ -137,7 +141,11 @@ class Operations:
         changed = {key: value for key, value in wanted.model_dump().items() if key in changes}
         arguments = [part for pair in zip(changed, to_redis(changed), strict=True) for part in pair]
         yield from _ask(self._scripts.configure.on(self._keys.of([name])), *arguments)
-        return wanted if wanted.version else wanted.model_copy(update={"version": 1})
+        in_force = wanted if wanted.version else wanted.model_copy(update={"version": 1})
+        if name in self._wanted:
+            # Who changes settings wants the new ones from now on.
+            self._wanted[name] = in_force
+        return in_force
 
     def force(self, names: Sequence[str], state: CircuitState, reason: str) -> Steps[None]:
         """Put circuits into a state by an operator's word."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -25,20 +26,18 @@ class Outage:
         self._told = told
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._since: float | None = None
-        self.errors = 0
-
-    @property
-    def lasts(self) -> bool:
+        self._since = 0.0
+        self.lasts = False
         """Redis is known to be away: don't ask it."""
-        return self._since is not None
+        self.errors = 0
 
     def failed(self, error: BaseException) -> None:
         """A command found Redis away. The first one starts the search and says so; no call waits from now on."""
         with self._lock:
             self.errors += 1
-            if self._since is not None:
+            if self.lasts:
                 return
+            self.lasts = True
             self._since = time.monotonic()
             self._ended = threading.Event()
             searcher = threading.Thread(
@@ -46,7 +45,8 @@ class Outage:
             )
         logger.warning("Redis is away (%s): circuits judge nothing until it is back", error)
         self._told(error, 0.0)
-        searcher.start()
+        with contextlib.suppress(RuntimeError):  # the interpreter is ending: nobody needs Redis back
+            searcher.start()
 
     def refused(self, error: BaseException) -> None:
         """Redis answered, but with an error: counted, said once; the next call asks again, since no one has to wait."""
@@ -59,13 +59,13 @@ class Outage:
     def forget(self) -> None:
         """Redis is asked again by the next call. Ends the search: after a fork, or when the registry is closed."""
         self._ended.set()
-        self._since = None
+        self.lasts = False
 
     def renew_after_fork(self) -> None:
         """The search's thread exists in the parent only, and its lock may be held there for ever."""
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._since = None
+        self.lasts = False
 
     def _look_for_redis(self, ended: threading.Event) -> None:
         pause = FIRST_LOOK
@@ -82,9 +82,10 @@ class Outage:
             except (RedisError, OSError):
                 continue
             with self._lock:
-                if ended.is_set() or self._since is None:
+                if ended.is_set():
                     return
-                seconds, self._since = time.monotonic() - self._since, None
+                self.lasts = False
+                seconds = time.monotonic() - self._since
             logger.warning("Redis is back after %.1f s; %d commands had failed so far", seconds, self.errors)
             self._told(None, seconds)
             return

@@ -43,7 +43,18 @@ class Pipe:
         """
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._send_soon(command, future, undo)
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if undo is not None and future.done() and not future.cancelled() and future.exception() is None:
+                # The reply had come, but the caller was cancelled before it was its turn.
+                self._undo(undo, future.result())
+            raise
+
+    def _undo(self, undo: Undo, reply: Reply) -> None:
+        command = undo(reply)
+        if command is not None:
+            self._send_soon(command, asyncio.get_running_loop().create_future(), None)
 
     def _send_soon(self, command: bytes, future: asyncio.Future[Reply], undo: Undo | None) -> None:
         self._waiting.append((command, future, undo))
@@ -103,8 +114,8 @@ class Pipe:
             else:
                 if not future.done():
                     future.set_result(reply)
-                elif undo is not None and (command := undo(reply)) is not None:
-                    self._waiting.append((command, asyncio.get_running_loop().create_future(), None))
+                elif undo is not None:
+                    self._undo(undo, reply)
         if elsewhere:
             await self._disconnect()
 

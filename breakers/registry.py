@@ -26,6 +26,8 @@ Event = TypeVar("Event", bound=CircuitEvent)
 
 # Seconds that Redis may take to answer before it counts as away: far above what it needs, below what a call can bear.
 TIMEOUT = 0.5
+# Seconds that Redis may take to collect the metrics of all circuits.
+METRICS_PATIENCE = 10.0
 
 
 class RegistryMetrics(TypedDict):
@@ -113,7 +115,7 @@ class CircuitBreakerRegistry:
 
         ``counted``: exceptions (classes or a predicate) that are failures; ``ignored``: those among them that aren't.
         """
-        if len(set(names)) != len(names):
+        if len(names) > 1 and len(set(names)) != len(names):
             names = tuple(dict.fromkeys(names))
         return Guard(self._gate, names, counted, ignored)
 
@@ -189,8 +191,11 @@ class CircuitBreakerRegistry:
         return self._gate.store.run(self._gate.operations.metrics_of(checked_name(name)))
 
     def get_metrics(self) -> RegistryMetrics:
-        """All that is known of every circuit, in one trip. Raises as ``reset``."""
-        circuits = self._gate.store.run(self._gate.operations.metrics_of_all())
+        """All that is known of every circuit, in one trip. Raises as ``reset``.
+
+        Redis answers nobody else meanwhile: about 15 µs a circuit. ``states`` is the cheap question.
+        """
+        circuits = self._gate.store.run(self._gate.operations.metrics_of_all(), METRICS_PATIENCE)
         health = [circuit["health"] for circuit in circuits.values()]
         return RegistryMetrics(
             circuits=circuits,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -23,6 +24,17 @@ from breakers.scripts import Reply
 T = TypeVar("T")
 Steps: TypeAlias = Generator[bytes, Reply, T]
 
+# Forks between the first process and this one: cheaper to compare than a process id is to ask for.
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks  # noqa: PLW0603 – of the process, as forks are
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
 
 class Store:
     """Redis, for the circuits of one registry in this process."""
@@ -31,7 +43,7 @@ class Store:
         self._outage = outage
         self._address = address
         self._on_fork = on_fork
-        self._pid = os.getpid()
+        self._forks = _forks
         self._connections = Connections(address)
         self._pipes: WeakKeyDictionary[asyncio.AbstractEventLoop, Pipe] = WeakKeyDictionary()
 
@@ -40,14 +52,18 @@ class Store:
         """Seconds that Redis may take to answer before it counts as away."""
         return self._address.timeout
 
-    def run(self, steps: Steps[T]) -> T:
+    def run(self, steps: Steps[T], patience: float | None = None) -> T:
         """Carry out an operation, waiting in this thread.
+
+        ``patience``: seconds that Redis may work on it, where that is more than a call's timeout.
 
         Raises:
             StoreUnavailable: Redis is away, or refused; during a known outage at once.
         """
         self._check()
         exchange = self._connections.exchange
+        if patience:
+            exchange = partial(self._connections.exchange_patiently, seconds=patience)
         try:
             command = next(steps)
             while True:
@@ -103,9 +119,9 @@ class Store:
         return pipe
 
     def _check(self) -> None:
-        if self._pid != os.getpid():
+        if self._forks != _forks:
             # A forked child: its parent's connections, threads and notes are its parent's.
-            self._pid = os.getpid()
+            self._forks = _forks
             self._connections.renew_after_fork()
             self._pipes = WeakKeyDictionary()
             self._on_fork()

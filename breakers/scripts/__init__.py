@@ -31,8 +31,8 @@ def _read(name: str) -> str:
 
 
 def _bulk(value: Argument) -> bytes:
-    raw = value if isinstance(value, bytes) else str(value).encode()
-    return b"$%d\r\n%s\r\n" % (len(raw), raw)
+    raw = value if type(value) is bytes else str(value).encode()
+    return b"$%d\r\n%b\r\n" % (len(raw), raw)
 
 
 def packed(*command: Argument) -> bytes:
@@ -43,25 +43,25 @@ def packed(*command: Argument) -> bytes:
 class Call:
     """A script bound to its keys: only the arguments are packed for each call."""
 
-    __slots__ = ("_by_source", "_fixed", "_key_count")
+    __slots__ = ("_by_digest", "_by_source", "_key_count")
 
     def __init__(self, source: bytes, digest: bytes, keys: Iterable[str]) -> None:
         packed = [_bulk(key) for key in keys]
         self._key_count = len(packed)
         tail = _bulk(self._key_count) + b"".join(packed)
-        self._fixed = _bulk(b"EVALSHA") + _bulk(digest) + tail
+        self._by_digest = _bulk(b"EVALSHA") + _bulk(digest) + tail
         self._by_source = _bulk(b"EVAL") + _bulk(source) + tail
 
     def packed(self, *arguments: Argument) -> bytes:
         """The command, by the script's digest."""
-        return self._command(self._fixed, arguments)
+        return self._command(self._by_digest, arguments)
 
     def packed_with_source(self, *arguments: Argument) -> bytes:
         """The same for a server that doesn't have the script (restart, SCRIPT FLUSH, failover): it keeps it then."""
         return self._command(self._by_source, arguments)
 
     def _command(self, head: bytes, arguments: tuple[Argument, ...]) -> bytes:
-        return b"*%d\r\n" % (3 + self._key_count + len(arguments)) + head + b"".join(map(_bulk, arguments))
+        return b"*%d\r\n%b%b" % (3 + self._key_count + len(arguments), head, b"".join(map(_bulk, arguments)))
 
 
 class Script:

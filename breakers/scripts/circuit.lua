@@ -45,7 +45,7 @@ end
 local function touch(i, now)
   local key = KEYS[3 * i]
   local circuit = redis.call('HMGET', key, 'name', 'state', 'idle_seconds', 'hot')
-  local idle_seconds = tonumber(circuit[3])
+  local idle_seconds = math.ceil(circuit[3])
   local hot = read_hot(circuit[4])
   hot.touch_at = math.floor(now + idle_seconds / 4)
   redis.call('HSET', key, 'hot', pack_hot(hot))
@@ -55,8 +55,8 @@ local function touch(i, now)
     redis.call('PERSIST', KEYS[3 * i + 1])
   else
     redis.call('ZADD', KEYS[2], now + idle_seconds, circuit[1])
-    redis.call('EXPIRE', key, math.ceil(idle_seconds))
-    redis.call('EXPIRE', KEYS[3 * i + 1], math.ceil(idle_seconds))
+    redis.call('EXPIRE', key, idle_seconds)
+    redis.call('EXPIRE', KEYS[3 * i + 1], idle_seconds)
   end
 end
 

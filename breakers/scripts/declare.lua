@@ -11,7 +11,7 @@ for n = 1, amount do
   fields[n] = ARGV[n + 1]
 end
 
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - 1)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 local in_force = {}
 for i = 1, circuits() do
   local key = KEYS[3 * i]

@@ -20,13 +20,13 @@ end
 local all = {string.format('%.6f', now)}
 for i = 1, circuits() do
   if look(i, now) then
-    local name = redis.call('HGET', KEYS[3 * i], 'name')
-    all[#all + 1] = {
-      redis.call('HGETALL', KEYS[3 * i]),
-      redis.call('GET', KEYS[3 * i + 1]) or '',
-      redis.call('LRANGE', ARGV[1] .. ':recoveries:' .. name, 0, ARGV[2] - 1),
-      redis.call('HGETALL', ARGV[1] .. ':recovered:' .. name),
-    }
+    local circuit = redis.call('HMGET', KEYS[3 * i], 'name', 'recovery_attempts')
+    local recoveries, recovered = {}, {}
+    if circuit[2] then
+      recoveries = redis.call('LRANGE', ARGV[1] .. ':recoveries:' .. circuit[1], 0, ARGV[2] - 1)
+      recovered = redis.call('HGETALL', ARGV[1] .. ':recovered:' .. circuit[1])
+    end
+    all[#all + 1] = {redis.call('HGETALL', KEYS[3 * i]), redis.call('GET', KEYS[3 * i + 1]) or '', recoveries, recovered}
   end
 end
 return all

@@ -1,0 +1,248 @@
+"""Many processes on one circuit: at HALF_OPEN, killed in the middle of a probe, forked, with a wrong clock, ending.
+
+A few processes in a normal run; ``BREAKWATER_PROBERS=64 BREAKWATER_PROBES=1000`` for a night.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+
+import pytest
+import redis
+
+from breakers import CircuitBreakerRegistry, CircuitOpenError, CircuitState
+from tests.conftest import RedisServer
+
+PROBERS = int(os.environ.get("BREAKWATER_PROBERS", "6"))
+PROBES = int(os.environ.get("BREAKWATER_PROBES", "150"))
+# Seconds: how long a killed probe may hold its place.
+LEASE = 0.5
+PLACES = 2
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> float:
+    """Wait for a condition; the seconds it took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() < began + seconds
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def open_then_probing(registry: CircuitBreakerRegistry, name: str) -> None:
+    """Bring a circuit to HALF_OPEN."""
+    registry.record(name, failed=True)
+    until(lambda: registry.states(name)[name].state is CircuitState.HALF_OPEN)
+
+
+def probe_for_ever(url: str) -> None:
+    """Probe again and again, and keep a list in Redis of who is inside."""
+    client = redis.Redis.from_url(url)
+    registry = CircuitBreakerRegistry(client)
+    me = str(os.getpid())
+    client.incr("ready")
+    while client.get("begin") is None:
+        time.sleep(0.01)
+    while True:
+        try:
+            with registry.guard("probed"):
+                # One script: who came in, and how many are inside at this very moment.
+                inside = client.eval("redis.call('HSET','inside',ARGV[1],1) return redis.call('HLEN','inside')", 0, me)
+                if inside > PLACES:
+                    client.incr("crowds")
+                client.incr("probes")
+                time.sleep(random.uniform(0, 0.004))
+                client.hdel("inside", me)
+        except CircuitOpenError:
+            time.sleep(0.001)
+
+
+@pytest.mark.timeout(180 + PROBES)
+def test_never_more_probes_inside_than_allowed_though_some_are_killed(
+    redis_server: RedisServer, redis_client: redis.Redis
+) -> None:
+    registry = CircuitBreakerRegistry(
+        redis_client, failure_threshold=1, recovery_timeout=0.05, half_open_max_calls=PLACES,
+        success_threshold=10**9, probe_seconds=LEASE,
+    )  # fmt: skip
+    open_then_probing(registry, "probed")
+    context = multiprocessing.get_context("spawn")
+    probers: list[BaseProcess] = []
+    for _ in range(PROBERS):
+        prober = context.Process(target=probe_for_ever, args=(redis_server.url,), daemon=True)
+        prober.start()
+        probers.append(prober)
+    probes = lambda: int(redis_client.get("probes") or 0)  # noqa: E731 – read thrice
+    try:
+        until(lambda: int(redis_client.get("ready") or 0) == PROBERS, seconds=30 + PROBERS)
+        redis_client.set("begin", 1)
+        for kill in range(1, 5):
+            until(lambda goal=kill * PROBES // 5: probes() >= goal, seconds=30 + PROBES)  # type: ignore[misc]
+            for pid in [int(raw) for raw in redis_client.hkeys("inside")][:PLACES]:
+                os.kill(pid, signal.SIGKILL)
+                victim = next(prober for prober in probers if prober.pid == pid)
+                victim.join(10)
+                redis_client.hdel("inside", str(pid))
+                probers.remove(victim)
+            if len(probers) <= PLACES:
+                break
+            seen = probes()
+            assert until(lambda seen=seen: probes() > seen) < LEASE + 2.0  # type: ignore[misc]
+        until(lambda: probes() >= PROBES, seconds=30 + PROBES)
+    finally:
+        for prober in probers:
+            prober.kill()
+            prober.join(10)
+    assert redis_client.get("crowds") is None
+    assert registry.states("probed")["probed"].state is CircuitState.HALF_OPEN
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Do something in a forked child; its exit status."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_forked_child_starts_afresh_and_disturbs_nobody(redis_client: redis.Redis) -> None:
+    registry = CircuitBreakerRegistry(redis_client, failure_threshold=1, recovery_timeout=60.0)
+    circuit = registry.get("c")
+    circuit.call(int)
+    registry.record("broken", failed=True)
+
+    def work() -> None:
+        for _ in range(20):
+            circuit.call(int)
+        with pytest.raises(CircuitOpenError), registry.guard("broken"):
+            raise AssertionError
+        asyncio.run(circuit.execute(asyncio.sleep, 0))
+        until(registry._gate.follower.reading.is_set, 5)
+
+    children = [forked(work) for _ in range(3)]
+    for _ in range(20):
+        circuit.call(int)
+    assert children == [0, 0, 0]
+    assert circuit.get_metrics()["executions"] == 1 + 20 + 3 * 21
+    registry.close()
+
+
+def test_a_fork_while_redis_is_known_to_be_away_asks_it_again(own_redis: RedisServer) -> None:
+    registry = CircuitBreakerRegistry(redis.Redis.from_url(own_redis.url), timeout=0.2, on_store_error="reject")
+    registry.get("c").call(int)
+    own_redis.stop()
+    with pytest.raises(redis.RedisError):
+        registry.get("c").call(int)
+    own_redis.start()
+    assert forked(lambda: registry.get("c").call(int)) == 0
+    registry.close()
+
+
+WRONG_CLOCK = """
+import sys, time
+real = time.time
+time.time = lambda: real() + float(sys.argv[2])
+from breakers import CircuitBreakerRegistry, CircuitOpenError
+registry = CircuitBreakerRegistry.from_url(sys.argv[1])
+try:
+    registry.get("c").call(int)
+except CircuitOpenError as error:
+    print(error.retry_after)
+else:
+    print("let through")
+"""
+
+
+@pytest.mark.parametrize("offset", ["-3600", "3600"])
+def test_a_process_whose_clock_is_wrong_sees_what_others_see(
+    redis_server: RedisServer, redis_client: redis.Redis, offset: str
+) -> None:
+    registry = CircuitBreakerRegistry(redis_client, failure_threshold=1, recovery_timeout=30.0)
+
+    def told() -> str:
+        command = [sys.executable, "-c", WRONG_CLOCK, redis_server.url, offset]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+
+    assert told() == "let through"
+    registry.record("c", failed=True)
+    assert 0 < float(told()) <= 30
+
+
+ENDING = """
+import sys
+from breakers import CircuitBreakerRegistry, CircuitOpenError, StateChanged
+registry = CircuitBreakerRegistry.from_url(sys.argv[1])
+registry.on(StateChanged, print)
+registry.get("c").force_open()
+try:
+    registry.get("c").call(int)
+except CircuitOpenError:
+    print("rejected")
+"""
+
+
+def test_the_following_thread_keeps_no_program_running(redis_server: RedisServer, redis_client: redis.Redis) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, redis_server.url], capture_output=True, text=True, timeout=20, check=True
+    )
+    assert "rejected" in done.stdout
+    assert done.stderr == ""
+
+
+def test_threads_and_loops_share_a_registry(redis_client: redis.Redis) -> None:
+    registry = CircuitBreakerRegistry(redis_client)
+
+    def thread() -> None:
+        for _ in range(50):
+            registry.get("c").call(int)
+
+    def loop() -> None:
+        async def calls() -> None:
+            await asyncio.gather(*(registry.get("c").execute(asyncio.sleep, 0) for _ in range(50)))
+            await registry.aclose()
+
+        asyncio.run(calls())
+
+    workers = [threading.Thread(target=work) for work in (thread, thread, loop, loop)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(20)
+    assert registry.get("c").get_metrics()["executions"] == 200
+
+
+def test_a_cancelled_task_leaves_no_permit_behind(redis_client: redis.Redis) -> None:
+    registry = CircuitBreakerRegistry(redis_client, failure_threshold=1, recovery_timeout=0.05)
+    open_then_probing(registry, "c")
+
+    async def story() -> None:
+        circuit = registry.get("c")
+        await asyncio.gather(circuit.execute(asyncio.sleep, 0), return_exceptions=True)
+        for delay in range(12):
+            task = asyncio.create_task(circuit.execute(asyncio.sleep, 30))
+            for _ in range(delay):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            # Closing waits for what is under way.
+            await registry.aclose()
+            assert registry.states("c")["c"].retry_after == 0, f"left behind after {delay} turns of the loop"
+
+    asyncio.run(story())
+    assert registry.get("c").get_metrics()["executions"] == 2
