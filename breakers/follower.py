@@ -24,7 +24,7 @@ logger = logging.getLogger("breakwater.breakers")
 # Seconds that one read waits in Redis for something to happen.
 WAIT = 2
 # Seconds between two attempts to reach Redis, doubled from the first to the last.
-FIRST_PAUSE, LAST_PAUSE = 0.1, 2.0
+FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
 # Events taken in one read.
 _AT_ONCE = 500
 

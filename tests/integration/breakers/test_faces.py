@@ -220,11 +220,12 @@ def test_listeners_hear_later_what_happened_while_redis_was_away(own_redis: Redi
     registry, other = CircuitBreakerRegistry(client), CircuitBreakerRegistry(client)
     heard: list[StateChanged] = []
     registry.on(StateChanged, heard.append)
+    until(registry._gate.follower.reading.is_set)
     own_redis.stop()
     until(lambda: not registry._gate.follower.reading.is_set())
     own_redis.start()
     other.force_open("c")
-    until(lambda: [event.state for event in heard] == [CircuitState.FORCED_OPEN])
+    until(lambda: [event.state for event in heard] == [CircuitState.FORCED_OPEN], seconds=20)
     registry.close()
     other.close()
 
