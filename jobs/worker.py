@@ -18,6 +18,10 @@ from jobs.browsers.pool import SessionPool
 from jobs.connections import connect
 from jobs.settings import Settings, settings
 
+# Seconds that a probe may take: a test's default time limit doubled by level 3, and a slow launch. A longer one would
+# count as stale, and its circuit could not close.
+PROBE_SECONDS = 300.0
+
 # One value for a worker's main process and the children that it forks: whoever holds a lease with our BOOT and a pid
 # that is gone is dead.
 BOOT = uuid.uuid4().hex
@@ -40,6 +44,7 @@ class Backend:
             prefix=config.key_prefix,
             failure_threshold=config.circuit_failure_threshold,
             recovery_timeout=config.circuit_recovery_timeout,
+            probe_seconds=PROBE_SECONDS,
         )
 
 
