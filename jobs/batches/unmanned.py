@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from jobs.batches.presence import Presence
 from jobs.batches.store import BatchStore
-from jobs.batches.values import Claim, Owner
+from jobs.batches.values import Claim, Owner, Progress
 
 # Seconds that a queue may be without a worker: one may just be starting, or restarting.
 GRACE = 20.0
@@ -26,12 +26,11 @@ class UnmannedQueues:
         self._grace = grace
         self._since: dict[str, float] = {}
 
-    def claims(self) -> Iterator[Claim]:
+    def claims(self, progress: Progress) -> Iterator[Claim]:
         """Claims on tests whose queue has had no worker for the grace time. The caller sends each on, or ends it."""
-        queues = self._store.progress(self._batch).queues
         manned = self._presence.live_queues()
         now = time.monotonic()
-        for queue, counts in queues.items():
+        for queue, counts in progress.queues.items():
             if not counts.queued or manned.get(queue):
                 self._since.pop(queue, None)
             elif now - self._since.setdefault(queue, now) >= self._grace:

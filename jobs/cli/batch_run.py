@@ -123,10 +123,11 @@ def wait(
                 view.happened(event)
                 if event.type == "finished":
                     return
-            view.progressed(backend.store.progress(batch))
+            progress = backend.store.progress(batch)
+            view.progressed(progress)
             if time.monotonic() >= next_round:
                 reaper.tick(lambda claim: tasks.worker_lost(backend, claim))
-                for claim in unmanned.claims():
+                for claim in unmanned.claims(progress):
                     _hand_over(backend, claim)
                 next_round = time.monotonic() + _ROUND
             redis_seen = time.monotonic()
