@@ -10,10 +10,12 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
+import redis
 from celery import Task
 
 import recovery
-from breakers import CircuitOpenError
+from breakers import BreakerError, CircuitOpenError
+from jobs import recoveries
 from jobs.app import app
 from jobs.batches import Claim, HeldLease, NextAttempt, Refused, StaleAttempt, cancelled_verdict
 from jobs.browsers.failures import AttemptAborted, TestFailure
@@ -33,6 +35,7 @@ from recovery import (
 )
 from recovery.actions import Action, Adjust, Fallback, GiveUp, Park, Reroute, Restart, Retry, Simulate
 from recovery.failures import InternalFailure
+from recovery.statistics import observed
 
 log = logging.getLogger("breakwater.tasks")
 
@@ -187,22 +190,23 @@ def situation_of(backend: Backend, claim: Claim) -> recovery.Situation:
 
 def carry_out(backend: Backend, claim: Claim, entry: AttemptRecord, action: Action) -> Claim | None:
     """Do what was decided. Returns the claim of an attempt that follows in the same place, else None."""
-    note_recovery(backend, entry, succeeded=False)
-    store = backend.store
+    if isinstance(action, GiveUp):
+        finish(backend, claim, entry, Outcome.ERROR, action.reason)
+        return None
+    store, following = backend.store, None
     match action:
         case Retry() | Restart(in_place=True):
             if isinstance(action, Retry):
                 time.sleep(action.delay)
-            return store.next_in_place(claim, entry, action.level, action.strategy)
+            following = store.next_in_place(claim, entry, action.level, action.strategy)
         case Restart() | Adjust() | Fallback() | Simulate():
             store.send_on(claim, entry, next_attempt(claim, action))
         case Park() | Reroute():
             # A rerouted test waits a moment too: until the sick worker has left the queue (attendance.py).
             seconds = max(action.seconds, REROUTE_PAUSE) if isinstance(action, Reroute) else action.seconds
             store.park(claim, entry, next_attempt(claim, action), min(seconds, LONGEST_PARKING))
-        case GiveUp():
-            finish(backend, claim, entry, Outcome.ERROR, action.reason)
-    return None
+    note_recovery(backend, claim, entry)
+    return following
 
 
 def next_attempt(claim: Claim, action: Restart | Adjust | Fallback | Simulate | Reroute | Park) -> NextAttempt:
@@ -232,12 +236,10 @@ def finish(
     measurement: Measurement | None = None,
 ) -> None:
     """Write the test's verdict; a later attempt's verdict stands if there is one."""
-    if outcome is Outcome.PASSED:
-        note_recovery(backend, entry, succeeded=True)
     attempts = (*claim.history, entry)
     spec = claim.spec
     gave_result = outcome in {Outcome.PASSED, Outcome.FAILED}
-    backend.store.finish(
+    accepted = backend.store.finish(
         claim,
         Verdict(
             test=spec.id,
@@ -256,6 +258,8 @@ def finish(
             seconds=round(entry.started_at + entry.seconds - claim.first_claimed_at, 3),
         ),
     )
+    if accepted:
+        note_recovery(backend, claim, entry)
 
 
 def had_failure(history: Sequence[AttemptRecord]) -> bool:
@@ -263,13 +267,20 @@ def had_failure(history: Sequence[AttemptRecord]) -> bool:
     return any(entry.failure_type is not None for entry in history)
 
 
-def note_recovery(backend: Backend, entry: AttemptRecord, *, succeeded: bool) -> None:
-    """Tell the browser's circuit how a recovery ended, for its history and rates."""
-    if entry.level is None or entry.browser is None or entry.outcome == "circuit_open":
+def note_recovery(backend: Backend, claim: Claim, entry: AttemptRecord) -> None:
+    """Count the recovery that led to this attempt, if one did, and tell the browser's circuit how it ended."""
+    seen = observed((*claim.history, entry), claim.spec.model_type)
+    if seen is None:
         return
-    backend.registry.get(f"browser:{entry.browser.value}").record_recovery(
-        method=entry.strategy or "", browser=entry.browser.value, level=int(entry.level), succeeded=succeeded
-    )
+    try:
+        recoveries.note(backend.client, seen, entry.started_at + entry.seconds, prefix=backend.store.prefix)
+        if seen.kind.browser is not None:
+            browser = seen.kind.browser.value
+            backend.registry.get(f"browser:{browser}").record_recovery(
+                method=seen.kind.strategy, browser=browser, level=int(seen.kind.level), succeeded=seen.succeeded
+            )
+    except (redis.RedisError, BreakerError) as error:  # figures must not cost a test its next attempt
+        log.warning("a recovery was not counted: %s", error)
 
 
 # What no worker can tell of itself: whoever runs the reaper calls these

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from jobs.cli.circuits import circuits
 from jobs.cli.demo import demo
+from jobs.cli.recovery import recovery
 from jobs.cli.run import run
 from jobs.connections import RedisUnavailable
 from jobs.farm import FarmFailure
@@ -34,6 +35,7 @@ def breakwater() -> None:
 breakwater.add_command(run)
 breakwater.add_command(demo)
 breakwater.add_command(circuits)
+breakwater.add_command(recovery)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from jobs.batches.values import BatchHeader
+from jobs.recoveries import summary_of
 from jobs.reports.summary import summarise
 from jobs.reports.writing import write_whole
 from jobs.specs import Verdict
@@ -39,6 +40,7 @@ def write_json(path: Path, header: BatchHeader, verdicts: Sequence[Verdict]) -> 
             },
             "exit_code": int(summary.exit_code),
         },
+        "recovery": summary_of(verdicts).model_dump(mode="json"),
         "environment": _environment(verdicts),
         "verdicts": [verdict.model_dump(mode="json") for verdict in sorted(verdicts, key=lambda one: one.test)],
     }

@@ -97,6 +97,14 @@ def test_each_level_brings_a_test_back(run_batch: Runner) -> None:
     assert on_gpu["adapter"]["software"] is True
     assert verdicts["clip-vit-base-patch32"]["measurement"]["backend"] == "native"
 
+    figures = report["recovery"]
+    assert {level: (one["attempts"], one["successes"]) for level, one in figures["by_level"].items()} == {
+        "1": (1, 1), "2": (1, 1), "3": (1, 1), "4": (2, 1), "5": (1, 1),
+    }  # fmt: skip
+    assert figures["total"]["attempts"] == 5  # without the simulation
+    assert figures["total"]["seconds_p50"] > 0
+    assert figures["by_category"]["launch"]["rate"] == 0.5
+
 
 def test_a_planted_wrong_weight_is_failed_and_not_retried(run_batch: Runner, tmp_path: Path) -> None:
     right = catalogue()["bert-base-uncased"].path
