@@ -9,6 +9,7 @@ import logging
 import os
 from typing import Any
 
+import psutil
 import redis
 from celery import bootsteps
 
@@ -60,6 +61,7 @@ class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
         try:
             self._keep_quarantine(consumer)
             self._backend.presence.announce(self._node(consumer), PRESENCE)
+            self._backend.presence.keep_sessions(consumer.hostname, psutil.pid_exists, PRESENCE)
             self._reaper.tick(lambda claim: tasks.worker_lost(self._backend, claim))
         except redis.RedisError as error:  # the consumer's own connection notices too, and is made anew
             log.warning("Redis does not answer: %s", error)

@@ -68,6 +68,8 @@ def run_attempt(self: Task, batch: str, test: str, number: int) -> None:
         except StaleAttempt:
             # Our lease ended under us and the test went on elsewhere: what this attempt did is dropped.
             log.info("%s:%s attempt %d went on elsewhere; its result is dropped", batch, test, number)
+        finally:
+            worker.sessions.tell()
 
 
 def longest_hold(claim: Claim) -> float:
@@ -143,7 +145,9 @@ def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) ->
         worker.pool.renew()
     elif claim.level is RecoveryLevel.MODERATE:
         worker.pool.restart()
-    return run_test(claim.spec, claim.number, claim.browser, claim.adjustments, worker.pool, should_stop)
+    measurement = run_test(claim.spec, claim.number, claim.browser, claim.adjustments, worker.pool, should_stop)
+    worker.sessions.saw(measurement.adapter)
+    return measurement
 
 
 # Deciding

@@ -16,6 +16,7 @@ from breakers import CircuitBreakerRegistry
 from jobs.batches import BatchStore, LeaseKeeper, Owner, Presence
 from jobs.browsers.pool import SessionPool
 from jobs.connections import connect
+from jobs.session_teller import SessionTeller
 from jobs.settings import Settings, settings
 
 # Seconds that a probe may take: a test's default time limit doubled by level 3, and a slow launch. A longer one would
@@ -66,6 +67,10 @@ class WorkerProcess:
     @cached_property
     def pool(self) -> SessionPool:
         return SessionPool(settings())
+
+    @cached_property
+    def sessions(self) -> SessionTeller:
+        return SessionTeller(self.node, self.pool, self.backend.presence)
 
 
 _of_process: dict[int, WorkerProcess] = {}

@@ -5,7 +5,7 @@ At least one delivery (Celery's), exactly one verdict (ours). The layout of all 
 
 from jobs.batches.lease import HeldLease, LeaseKeeper
 from jobs.batches.message import MessageTemplate
-from jobs.batches.presence import Node, Presence
+from jobs.batches.presence import Node, Presence, Session
 from jobs.batches.reaper import Reaper, Tick
 from jobs.batches.store import BatchStore
 from jobs.batches.values import (
@@ -43,6 +43,7 @@ __all__ = [
     "QueueCounts",
     "Reaper",
     "Refused",
+    "Session",
     "StagingLost",
     "StaleAttempt",
     "Tick",

@@ -1,5 +1,5 @@
 -- Mark a batch cancelled: nothing of it can be claimed or fed from here on. Its waiting tests are closed by close.lua.
--- ARGV: batch
+-- ARGV: batch, who asked for it (may be empty)
 -- Reply: unknown | finished | cancelled
 local state = redis.call('HGET', BATCH, 'state')
 if not state then
@@ -13,6 +13,6 @@ if redis.call('HSETNX', BATCH, 'cancelled', now()) == 1 then
   end
   redis.call('SREM', FEEDING, ARGV[1])
   redis.call('SADD', CANCELLING, ARGV[1])
-  emit('cancelled')
+  emit('cancelled', 'by', ARGV[2])
 end
 return 'cancelled'

@@ -32,6 +32,8 @@ for index, queue in ipairs(queues) do
 end
 redis.call('HSET', BATCH, 'header', header, 'digest', digest, 'state', 'open', 'left', total, 'queues', ARGV[6])
 redis.call('SADD', OPEN, ARGV[1])
+redis.call('ZADD', RECENT, now(), ARGV[1])
+redis.call('ZREMRANGEBYRANK', RECENT, 0, -1001)
 redis.call('SADD', FEEDING, ARGV[1])
 emit('published', 'total', total)
 return 'published'

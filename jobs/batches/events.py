@@ -100,6 +100,7 @@ class Cancelled(_Event):
     """The batch was cancelled; verdicts of its tests follow."""
 
     type: Literal["cancelled"]
+    by: str = Field(default="", description="who asked for it, where that is known")
 
 
 class Finished(_Event):

@@ -16,7 +16,7 @@ from jobs.batches.message import MessageTemplate, app_template
 
 # The keys of one batch, in layout.lua's order; the last two are prefixes that a queue's name completes.
 _OF_BATCH = ("", ":rows", ":specs", ":history", ":verdicts", ":counts", ":events", ":parked", ":queued:", ":feed:")
-_OF_ALL = ("leases", "parked", "open", "feeding", "cancelling")
+_OF_ALL = ("leases", "parked", "open", "feeding", "cancelling", "recent")
 
 
 class Scripts:
@@ -77,11 +77,17 @@ class Keyspace:
     def run(self, script: str, batch: str, *args: Any, pipe: redis.client.Pipeline | None = None) -> Any:
         """Call a script on a batch's keys; ``ARGV[1]`` is the batch id. With a pipeline: its reply comes later."""
         keys = [self.key(batch, name) for name in _OF_BATCH] + [self.shared_key(name) for name in _OF_ALL]
+        keys.append(totals_key(self.prefix))
         return self._batch_scripts[script](keys=keys, args=[batch, *args], client=pipe)
 
     def script(self, name: str) -> Script:
         """A script that brings keys of its own."""
         return self._other_scripts[name]
+
+
+def totals_key(prefix: str) -> str:
+    """The key of what the farm did so far (totals.py)."""
+    return f"{prefix}:totals"
 
 
 def read_lua(name: str) -> str:

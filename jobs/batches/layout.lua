@@ -20,15 +20,19 @@
 --   KEYS[13] <p>:batches:open        set     batches that are not finished
 --   KEYS[14] <p>:batches:feeding     set     batches with messages left in feed:
 --   KEYS[15] <p>:batches:cancelling  set     cancelled batches that are not finished
+--   KEYS[16] <p>:batches:recent      zset    batch -> when it was published; the latest 1,000, finished ones too
+--   KEYS[17] <p>:totals              hash    what the farm did so far, for metrics (names: totals.py)
 -- Besides: <p>:batch:<b>:staged:<token>:… (publish.py), <p>:batches:reaper (reaper.py), <p>:nodes… (presence.py).
 -- A queue of Celery's is the list of the queue's own name: LPUSH in, BRPOP out.
 -- ARGV[1] is always the batch id; times are seconds.
 
 local BATCH, ROWS, SPECS, HISTORY, VERDICTS, COUNTS, EVENTS, PARKED_HERE =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local QUEUED, FEED, LEASES, PARKED, OPEN, FEEDING, CANCELLING =
-  KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local QUEUED, FEED, LEASES, PARKED, OPEN, FEEDING, CANCELLING, RECENT, TOTALS =
+  KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 local EVENTS_KEPT = 10000
+-- Upper bounds of the buckets (s) that durations are counted in.
+local BUCKETS = {0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300}
 
 local function now()
   local time = redis.call('TIME')
@@ -55,6 +59,26 @@ end
 
 local function emit(kind, ...)
   redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', 'type', kind, 'at', string.format('%.6f', now()), ...)
+end
+
+-- Count a duration, in its bucket and in the sum, under a name such as `attempt:chrome`.
+local function measure(name, seconds)
+  local bucket = 'inf'
+  for _, bound in ipairs(BUCKETS) do
+    if seconds <= bound then
+      bucket = bound
+      break
+    end
+  end
+  redis.call('HINCRBY', TOTALS, name .. ':' .. bucket, 1)
+  redis.call('HINCRBYFLOAT', TOTALS, name .. ':sum', string.format('%.3f', seconds))
+end
+
+-- Count an attempt that ended. `record` is an AttemptRecord, decoded.
+local function count_attempt(record)
+  local browser = type(record.browser) == 'string' and record.browser or 'none'
+  redis.call('HINCRBY', TOTALS, 'attempts:' .. record.outcome .. ':' .. browser, 1)
+  measure('attempt:' .. browser, record.seconds)
 end
 
 -- Take a test out of where its row says it is, put it where it goes, and count both. `score` is the time that the
@@ -86,10 +110,30 @@ end
 local function advance(test, row, record, attempt)
   local history = redis.call('HGET', HISTORY, test)
   redis.call('HSET', HISTORY, test, history and (history .. ',' .. record) or record)
+  count_attempt(cjson.decode(record))
   local described = cjson.decode(attempt)
   row.number = row.number + 1
   row.browser, row.level = described.browser, described.level
   row.strategy, row.adjustments = described.strategy, described.adjustments
+end
+
+-- Count a verdict: it is written once, so it counts once. Those of a cancelled batch ran nothing and come in thousands.
+local function count_verdict(outcome, verdict)
+  local told = cjson.decode(verdict)
+  redis.call('HINCRBY', TOTALS, 'verdicts:' .. outcome .. ':' .. told.asked_browser, 1)
+  if outcome == 'cancelled' then
+    return
+  end
+  measure('test:' .. told.model_type, told.seconds)
+  for _, mark in ipairs({'recovered', 'degraded', 'simulated'}) do
+    if told[mark] then
+      redis.call('HINCRBY', TOTALS, 'marks:' .. mark, 1)
+    end
+  end
+  local last = told.attempts[#told.attempts]
+  if last then
+    count_attempt(last)
+  end
 end
 
 -- Write a test's verdict; with the batch's last one the batch is finished and its keys get their expiry.
@@ -99,6 +143,7 @@ local function settle(test, row, verdict, outcome, expiry)
   redis.call('RPUSH', VERDICTS, verdict)
   redis.call('HINCRBY', COUNTS, 'outcome:' .. outcome, 1)
   emit('verdict', 'test', test, 'number', row.number, 'queue', row.queue, 'verdict', verdict)
+  count_verdict(outcome, verdict)
   if redis.call('HINCRBY', BATCH, 'left', -1) > 0 then
     return
   end

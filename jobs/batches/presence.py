@@ -5,8 +5,10 @@ A node that falls silent disappears by itself.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import redis
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,11 +29,32 @@ class Node(BaseModel):
     browsers: dict[BrowserType, str] = Field(default_factory=dict, description="browser -> version, where known")
 
 
+class Session(BaseModel):
+    """A worker process's live browser, as the process told after its last test."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    node: str
+    pid: int = Field(description="the worker process that drives it")
+    browser: BrowserType
+    version: str
+    adapter: str | None = Field(description="the GPU adapter of its last test that had one")
+    software: bool | None = Field(description="whether that adapter is a software one")
+    tests: int = Field(description="tests that it ran so far")
+    started_at: float = Field(description="Unix time, seconds, the worker's clock")
+    recycled: int = Field(description="sessions that this process replaced before, well or not")
+
+
 class Presence:
-    """The nodes at work, in two keys: ``<prefix>:nodes`` (zset: node -> end) and ``<prefix>:nodes:told`` (hash)."""
+    """The nodes at work, in two keys: ``<prefix>:nodes`` (zset: node -> end) and ``<prefix>:nodes:told`` (hash).
+
+    Besides, ``<prefix>:sessions:<node>`` (hash: pid -> session), which expires with its node.
+    """
 
     def __init__(self, client: redis.Redis, prefix: str = "breakwater") -> None:
         self._keys = (f"{prefix}:nodes", f"{prefix}:nodes:told")
+        self._sessions = f"{prefix}:sessions:"
+        self._client = client
         self._scripts = Scripts(client)
 
     def announce(self, node: Node, seconds: float) -> None:
@@ -54,3 +77,32 @@ class Presence:
             for queue in node.queues:
                 readers[queue].append(node.node)
         return {queue: tuple(names) for queue, names in readers.items()}
+
+    def tell_session(self, node: str, pid: int, session: Session | None, seconds: float) -> None:
+        """Say which session a process of a node has; None: it has none. Kept as ``keep_sessions`` keeps it."""
+        key = self._sessions + node
+        with self._client.pipeline(transaction=True) as pipe:
+            if session is None:
+                pipe.hdel(key, str(pid))
+            else:
+                pipe.hset(key, str(pid), session.model_dump_json())
+            pipe.expire(key, math.ceil(seconds))
+            pipe.execute()
+
+    def keep_sessions(self, node: str, lives: Callable[[int], bool], seconds: float) -> None:
+        """Keep a node's sessions for ``seconds`` more, but for those of processes that don't live any more."""
+        key = self._sessions + node
+        told: Any = self._client.hkeys(key)
+        dead = [pid for pid in told if not lives(int(pid))]
+        with self._client.pipeline(transaction=True) as pipe:
+            if dead:
+                pipe.hdel(key, *dead)
+            pipe.expire(key, math.ceil(seconds))
+            pipe.execute()
+
+    def sessions(self, nodes: Iterable[str]) -> list[Session]:
+        """The live sessions of these nodes, in one round trip."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for node in nodes:
+                pipe.hvals(self._sessions + node)
+            return [Session.model_validate_json(told) for of_node in pipe.execute() for told in of_node]

@@ -44,15 +44,16 @@ class Verdicts(Keyspace):
                 yield Verdict.model_validate_json(verdict)
             start += len(page)
 
-    def cancel(self, batch: str) -> None:
+    def cancel(self, batch: str, by: str = "") -> None:
         """Cancel a batch: waiting tests get a ``cancelled`` verdict, running ones learn it when they renew.
 
-        A finished batch stays as it is. Should this process die on the way, a reaper's tick goes on.
+        A finished batch stays as it is. ``by``: who asked for it, for the batch's events. Should this process die on
+        the way, a reaper's tick goes on.
 
         Raises:
             UnknownBatch: there is no such batch.
         """
-        if text(self.run("cancel", batch)) == "unknown":
+        if text(self.run("cancel", batch, by)) == "unknown":
             raise UnknownBatch(f"no batch {batch!r}: never published here, or finished and expired")
         while self.close_some(batch):
             pass

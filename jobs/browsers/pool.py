@@ -27,6 +27,13 @@ class SessionPool:
         self._server: PageServer | None = None
         self._session: BrowserSession | None = None
         self._key: tuple[BrowserType, bool, bool] | None = None
+        self.recycled = 0
+        """Sessions that were replaced so far, well or not."""
+
+    @property
+    def session(self) -> BrowserSession | None:
+        """The live session, if there is one."""
+        return self._session
 
     def session_for(
         self, browser: BrowserType, adjustments: Adjustments, faults: frozenset[FaultKind] = frozenset()
@@ -68,6 +75,7 @@ class SessionPool:
         """Level 2: end the session; the next test starts a new one."""
         session, self._session, self._key = self._session, None, None
         if session is not None:
+            self.recycled += 1
             session.close()
 
     def close(self) -> None:
