@@ -1,4 +1,4 @@
-"""A batch's verdicts cut in the ways that reports show: by kind, by recovery, by reason. Counts only, no layout."""
+"""What reports show of verdicts: success by kind, reasons, what is not allowed. Recoveries: recovery/statistics.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from jobs.specs import Outcome, Verdict
-from recovery import FailureType, RecoveryLevel
 
 _Key = TypeVar("_Key", bound=Hashable)
 
@@ -44,36 +43,6 @@ def success_by(verdicts: Iterable[Verdict], key: Callable[[Verdict], _Key]) -> d
             ended[key(verdict)] += 1
             passed[key(verdict)] += verdict.outcome is Outcome.PASSED
     return {name: Share(passed[name], total) for name, total in ended.items()}
-
-
-def was_hit(verdict: Verdict) -> bool:
-    """Whether the infrastructure failed under the test at least once."""
-    return any(entry.failure_type is not None for entry in verdict.attempts)
-
-
-def recovered_by(verdicts: Iterable[Verdict], key: Callable[[Verdict], _Key]) -> dict[_Key, Share]:
-    """Tests that got a result all the same, of those that the infrastructure failed under."""
-    saved: Counter[_Key] = Counter()
-    hit: Counter[_Key] = Counter()
-    for verdict in verdicts:
-        if verdict.outcome is not Outcome.CANCELLED and was_hit(verdict):
-            hit[key(verdict)] += 1
-            saved[key(verdict)] += verdict.outcome in {Outcome.PASSED, Outcome.FAILED}
-    return {name: Share(saved[name], total) for name, total in hit.items()}
-
-
-def levels_by_failure(verdicts: Iterable[Verdict]) -> dict[tuple[FailureType, RecoveryLevel], Share]:
-    """Attempts at a level that gave the result, of those that followed a failure of a type."""
-    gave: Counter[tuple[FailureType, RecoveryLevel]] = Counter()
-    tried: Counter[tuple[FailureType, RecoveryLevel]] = Counter()
-    for verdict in verdicts:
-        last: FailureType | None = None
-        for entry in verdict.attempts:
-            if last is not None and entry.level is not None and entry.outcome != "circuit_open":
-                tried[last, entry.level] += 1
-                gave[last, entry.level] += entry.outcome in {"passed", "failed"}
-            last = entry.failure_type or last
-    return {cell: Share(gave[cell], total) for cell, total in tried.items()}
 
 
 def reasons(verdicts: Iterable[Verdict]) -> list[Reason]:

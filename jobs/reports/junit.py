@@ -1,4 +1,8 @@
-"""The JUnit report, in the form that GitLab, Jenkins and GitHub read: a suite for each browser asked for."""
+"""The JUnit report, in the form that GitLab, Jenkins and GitHub read: a suite for each browser asked for.
+
+``failure`` is the test's own, ``error`` the infrastructure's. Attempts before the last are told as Surefire tells
+reruns: ``flakyError`` in a test that passed, ``rerunError`` in one that did not.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +14,25 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from jobs.batches.values import BatchHeader
+from jobs.reports.breakdown import not_allowed
+from jobs.reports.thresholds import Comparison
 from jobs.reports.writing import write_whole
 from jobs.specs import Outcome, Verdict
+from recovery import AttemptRecord
 
 # XML 1.0 knows no other characters, escaped or not.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def write_junit(path: Path, header: BatchHeader, verdicts: Sequence[Verdict]) -> None:
+def write_junit(
+    path: Path, header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None
+) -> None:
     """Write the report of a batch.
 
     Raises:
         OSError: the file can't be written.
     """
-    root = ElementTree.Element("testsuites", {"name": _text(header.name), **_counts(header, verdicts)})
+    root = ElementTree.Element("testsuites", {"name": _text(header.name)})
     by_browser: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         by_browser[verdict.asked_browser.value].append(verdict)
@@ -36,6 +45,11 @@ def write_junit(path: Path, header: BatchHeader, verdicts: Sequence[Verdict]) ->
         )
         for verdict in sorted(its_verdicts, key=lambda one: one.test):
             _add_case(suite, header, verdict)
+    if comparison is not None:
+        _add_baseline(root, header, comparison)
+    for key in ("tests", "failures", "errors"):
+        root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
+    root.set("time", f"{sum(verdict.seconds for verdict in verdicts):.3f}")
     ElementTree.indent(root)
     write_whole(
         path, '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
@@ -64,31 +78,52 @@ def _add_case(suite: ElementTree.Element, header: BatchHeader, verdict: Verdict)
     properties = ElementTree.SubElement(case, "properties")
     for name, value in _properties(verdict):
         ElementTree.SubElement(properties, "property", name=name, value=_text(value))
-    ways = [
-        f"attempt {entry.number}: {entry.browser or 'simulation'} on {entry.worker}, "
-        f"{f'level {entry.level.value}, ' if entry.level else ''}{entry.outcome}"
-        f"{f' ({entry.cause})' if entry.cause else ''}, {entry.seconds:.3f} s"
-        for entry in verdict.attempts
-    ]
-    way = _text("\n".join(ways))
+    ways = [_way(entry) for entry in verdict.attempts]
     tag = _tag(header, verdict)
     if tag is not None:
         # Jenkins and GitHub show the attribute, GitLab only the text.
-        message = _text(verdict.reason or f"passed, but {' and '.join(_not_allowed(header, verdict))}")
-        element = ElementTree.SubElement(case, tag, message=message, type=_kind(verdict))
-        element.text = "\n".join(part for part in (message, way) if part)
-    ElementTree.SubElement(case, "system-out").text = way
+        message = verdict.reason or f"passed, but {' and '.join(not_allowed(verdict, header.allow))}"
+        element = ElementTree.SubElement(case, tag, message=_text(message), type=_kind(verdict))
+        element.text = _text("\n".join((message, *ways)))
+    again = "flakyError" if tag is None else "rerunError"
+    for entry in verdict.attempts[:-1]:
+        if entry.failure_type is not None:
+            former = ElementTree.SubElement(case, again, message=_text(entry.cause), type=entry.failure_type.value)
+            ElementTree.SubElement(former, "stackTrace").text = _text(_way(entry))
+    ElementTree.SubElement(case, "system-out").text = _text("\n".join(ways))
+
+
+def _way(entry: AttemptRecord) -> str:
+    """An attempt in one line."""
+    return (
+        f"attempt {entry.number}: {entry.browser or 'simulation'} on {entry.worker}, "
+        f"{f'level {entry.level.value}, ' if entry.level else ''}{entry.outcome}"
+        f"{f' ({entry.cause})' if entry.cause else ''}, {entry.seconds:.3f} s"
+    )
+
+
+def _add_baseline(root: ElementTree.Element, header: BatchHeader, comparison: Comparison) -> None:
+    """A suite of its own for the comparison: one test case, or one for each regression."""
+    found = comparison.regressions
+    suite = ElementTree.SubElement(
+        root, "testsuite", name=_text(f"{header.name}.baseline"), tests=str(max(1, len(found))),
+        failures=str(len(found)), errors="0", skipped="0", time="0.000",
+    )  # fmt: skip
+    if not found:
+        name = f"no regression against {comparison.baseline}"
+        ElementTree.SubElement(suite, "testcase", classname=suite.get("name", ""), name=name, time="0.000")
+    for one in found:
+        name = _text(f"{one.kind}: {one.where}")
+        case = ElementTree.SubElement(suite, "testcase", classname=suite.get("name", ""), name=name, time="0.000")
+        element = ElementTree.SubElement(case, "failure", message=_text(str(one)), type=f"{one.kind} regression")
+        element.text = _text(f"{one}\nagainst batch {comparison.baseline}")
 
 
 def _tag(header: BatchHeader, verdict: Verdict) -> str | None:
     """The element that a verdict gets; None: passed. What the batch doesn't allow is a failure, as in the exit code."""
     if verdict.outcome is Outcome.PASSED:
-        return "failure" if _not_allowed(header, verdict) else None
+        return "failure" if not_allowed(verdict, header.allow) else None
     return {Outcome.FAILED: "failure", Outcome.ERROR: "error", Outcome.CANCELLED: "skipped"}[verdict.outcome]
-
-
-def _not_allowed(header: BatchHeader, verdict: Verdict) -> list[str]:
-    return [mark for mark in ("degraded", "simulated") if getattr(verdict, mark) and mark not in header.allow]
 
 
 def _kind(verdict: Verdict) -> str:

@@ -9,6 +9,7 @@ from jobs.batches.values import BatchHeader
 from jobs.plan import one_line
 from jobs.reports.breakdown import not_allowed, reasons, success_by
 from jobs.reports.summary import Summary, summarise
+from jobs.reports.thresholds import Comparison
 from jobs.specs import Outcome, Verdict
 from recovery import RecoveryLevel
 
@@ -18,13 +19,15 @@ _MOST_ROWS = 50
 _LONGEST = 300
 
 
-def render_markdown(header: BatchHeader, verdicts: Sequence[Verdict]) -> str:
+def render_markdown(header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None) -> str:
     """The summary of a batch: counts first, then what is not green, then what took a recovery."""
-    summary = summarise(verdicts, header.allow)
-    return "\n".join(_lines(header, verdicts, summary)) + "\n"
+    summary = summarise(verdicts, header.allow, comparison)
+    return "\n".join(_lines(header, verdicts, summary, comparison)) + "\n"
 
 
-def _lines(header: BatchHeader, verdicts: Sequence[Verdict], summary: Summary) -> Iterator[str]:
+def _lines(
+    header: BatchHeader, verdicts: Sequence[Verdict], summary: Summary, comparison: Comparison | None
+) -> Iterator[str]:
     yield f"## {'✅' if summary.exit_code == 0 else '❌'} {_text(header.name)}"
     yield ""
     counts = ", ".join(f"{summary.outcomes[one]} {one.value}" for one in Outcome if summary.outcomes[one])
@@ -33,6 +36,8 @@ def _lines(header: BatchHeader, verdicts: Sequence[Verdict], summary: Summary) -
     yield f"**{summary.total} {noun}**: {counts or 'no verdict'}{f' ({marked})' if marked else ''}"
     yield ""
     yield from _not_green(verdicts)
+    if comparison is not None:
+        yield from _regressions(comparison)
     yield from _table(
         "Passed, but not as asked, which this batch does not allow",
         ("test", "mark", "ran on"),
@@ -74,6 +79,15 @@ def _lines(header: BatchHeader, verdicts: Sequence[Verdict], summary: Summary) -
 def _not_green(verdicts: Sequence[Verdict]) -> Iterator[str]:
     rows = ((one.outcome.value, one.text, _some(one.tests)) for one in reasons(verdicts))
     yield from _table("Not passed", ("outcome", "reason", "tests"), rows)
+
+
+def _regressions(comparison: Comparison) -> Iterator[str]:
+    if not comparison.regressions:
+        yield f"No regression against <code>{_text(comparison.baseline)}</code>; {comparison.compared} cells compared."
+        yield ""
+    yield from _table(
+        f"Not as good as {_text(comparison.baseline)}", ("regression",), ((str(one),) for one in comparison.regressions)
+    )
 
 
 def way_of(verdict: Verdict) -> str:

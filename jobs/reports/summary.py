@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from jobs.reports.thresholds import Comparison
 from jobs.specs import Outcome, Verdict
 from recovery import RecoveryLevel
 
@@ -41,8 +42,11 @@ class Summary:
     exit_code: ExitCode
 
 
-def summarise(verdicts: Iterable[Verdict], allow: Collection[str]) -> Summary:
-    """Count the verdicts; ``allow`` names the marks (degraded, simulated) that may pass."""
+def summarise(verdicts: Iterable[Verdict], allow: Collection[str], comparison: Comparison | None = None) -> Summary:
+    """Count the verdicts; ``allow`` names the marks (degraded, simulated) that may pass.
+
+    A regression against the baseline counts like a failed test.
+    """
     outcomes: Counter[Outcome] = Counter()
     marks: Counter[str] = Counter()
     tried: Counter[RecoveryLevel] = Counter()
@@ -61,15 +65,15 @@ def summarise(verdicts: Iterable[Verdict], allow: Collection[str]) -> Summary:
         marks={mark: marks[mark] for mark in ("recovered", "degraded", "simulated")},
         recoveries={level: LevelCounts(tried[level], recovered[level]) for level in RecoveryLevel},
         not_allowed=not_allowed,
-        exit_code=_exit_code(outcomes, not_allowed),
+        exit_code=_exit_code(outcomes, is_spoilt=bool(not_allowed or (comparison and comparison.regressions))),
     )
 
 
-def _exit_code(outcomes: Counter[Outcome], not_allowed: Collection[str]) -> ExitCode:
+def _exit_code(outcomes: Counter[Outcome], *, is_spoilt: bool) -> ExitCode:
     if outcomes[Outcome.CANCELLED]:
         return ExitCode.INTERRUPTED
     if outcomes[Outcome.ERROR]:
         return ExitCode.INFRASTRUCTURE
-    if outcomes[Outcome.FAILED] or not_allowed:
+    if outcomes[Outcome.FAILED] or is_spoilt:
         return ExitCode.FAILED
     return ExitCode.PASSED

@@ -6,11 +6,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import xmlschema
 
 from jobs.reports import write_junit
 from jobs.specs import Outcome, Verdict
 from recovery import BrowserType, RecoveryLevel
-from tests.unit.reports.verdicts import attempt, header, verdict
+from tests.unit.reports.verdicts import SLOWER, attempt, compared, header, verdict
 
 
 def suites(folder: Path, *verdicts: Verdict) -> ElementTree.Element:
@@ -33,7 +34,7 @@ def test_each_browser_asked_for_is_a_suite_with_its_counts(tmp_path: Path) -> No
         verdict("firefox/bert/webgpu", Outcome.CANCELLED, asked_browser=BrowserType.FIREFOX),
     )
     counted = ("tests", "failures", "errors", "skipped", "time")
-    assert [root.get(key) for key in counted] == ["4", "1", "1", "1", "6.000"]
+    assert [root.get(key) for key in ("tests", "failures", "errors", "time")] == ["4", "1", "1", "6.000"]
     chrome, firefox = root.findall("testsuite")
     assert chrome.get("name") == "nightly.chrome"
     assert chrome.get("timestamp") == "1970-01-01T00:00:00+00:00"
@@ -70,6 +71,46 @@ def test_what_is_not_green_says_why_in_attribute_and_text(
 def test_what_is_green_has_no_such_element(tmp_path: Path) -> None:
     case = case_of(tmp_path, verdict())
     assert [child.tag for child in case] == ["properties", "system-out"]
+
+
+def test_a_test_that_passed_in_the_end_is_flaky_and_one_that_did_not_was_rerun(tmp_path: Path) -> None:
+    way = (
+        attempt(1, "crash", cause="gone"),
+        attempt(2, "circuit_open", RecoveryLevel.MODERATE),
+        attempt(3, "passed", RecoveryLevel.MODERATE),
+    )
+    case = case_of(tmp_path, verdict(attempts=way, recovered=True))
+    [flaky] = case.findall("flakyError")
+    assert (flaky.get("type"), flaky.get("message")) == ("crash", "gone")
+    assert "attempt 1: chrome" in (flaky.findtext("stackTrace") or "")
+    way = (attempt(1, "crash"), attempt(2, "timeout", RecoveryLevel.MODERATE))
+    case = case_of(tmp_path, verdict(outcome=Outcome.ERROR, attempts=way))
+    assert [child.tag for child in case] == ["properties", "error", "rerunError", "system-out"]
+
+
+def test_a_regression_is_a_failure_in_a_suite_of_its_own(tmp_path: Path) -> None:
+    write_junit(tmp_path / "report.xml", header(), [verdict()], compared(SLOWER))
+    root = ElementTree.parse(tmp_path / "report.xml").getroot()
+    assert [root.get(key) for key in ("tests", "failures", "errors")] == ["2", "1", "0"]
+    failure = root.find("testsuite[@name='nightly.baseline']/testcase/failure")
+    assert failure is not None
+    assert "10.0 → 30.0 ms" in (failure.get("message") or "")
+    write_junit(tmp_path / "report.xml", header(), [verdict()], compared())
+    assert ElementTree.parse(tmp_path / "report.xml").getroot().get("failures") == "0"
+
+
+def test_every_kind_of_verdict_is_as_the_form_wants_it(tmp_path: Path) -> None:
+    form = xmlschema.XMLSchema(str(Path(__file__).with_name("junit.xsd")))
+    way = (attempt(1, "crash", cause="\x1b[31m"), attempt(2, "passed", RecoveryLevel.MODERATE))
+    verdicts = [
+        *(verdict(outcome.value, outcome, attempts=(way[0], attempt(2, outcome.value))) for outcome in Outcome),
+        verdict("recovered", attempts=way, recovered=True),
+        verdict("long", seconds=123456.789),
+    ]
+    write_junit(tmp_path / "report.xml", header(), verdicts, compared(SLOWER))
+    form.validate(str(tmp_path / "report.xml"))
+    with pytest.raises(xmlschema.XMLSchemaValidationError):
+        form.validate("<testsuites><testsuite name='x'/></testsuites>")
 
 
 def test_properties_tell_what_really_ran(tmp_path: Path) -> None:

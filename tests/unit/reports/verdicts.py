@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.batches.values import BatchHeader
+from jobs.reports.thresholds import Comparison, Regression, Thresholds
 from jobs.specs import AdapterInfo, Measurement, Outcome, Platform, Verdict
 from recovery import AttemptRecord, BrowserType, FailureType, ModelType, RecoveryLevel
 
@@ -21,6 +22,18 @@ MEASURED = Measurement(
     max_abs_error=6e-6,
     tolerance=1e-3,
 )
+
+
+SLOWER = Regression(
+    kind="latency", where="chrome/bert/wasm on wasm", before=10.0, now=30.0, samples_before=9, samples_now=9
+)
+
+
+def compared(*regressions: Regression) -> Comparison:
+    return Comparison(
+        baseline="nightly-0", thresholds=Thresholds(), compared=4, only_now=0, only_before=0, too_few=0,
+        regressions=regressions, newly_failing=(),
+    )  # fmt: skip
 
 
 def header(*allow: str) -> BatchHeader:
