@@ -33,7 +33,10 @@ class Settings(BaseSettings):
     """Seconds that a circuit stays open before a probe is let through."""
 
     batch_expiry_seconds: int = Field(default=7 * 24 * 3600, gt=0)
-    """Seconds that a finished batch's keys are kept."""
+    """Seconds that a finished batch's keys, and artefacts, are kept."""
+
+    artefact_megabytes: int = Field(default=64, ge=0)
+    """Megabytes of Redis that the artefacts of failed attempts may take, all batches together; 0: keep none."""
 
     chrome_binary: Path | None = None
     """Chrome or Chromium; unset: searched on PATH."""

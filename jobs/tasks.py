@@ -95,11 +95,14 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
             backend.store.finish(claim, cancelled_verdict(claim.spec, claim.history, round(seconds, 3)))
         return None
     except TestFailure as failure:
-        finish(backend, claim, record("failed", str(failure)), Outcome.FAILED, str(failure), failure.measurement)
+        entry = record("failed", str(failure))
+        keep_artefacts(worker, claim, entry)
+        finish(backend, claim, entry, Outcome.FAILED, str(failure), failure.measurement)
         return None
     except BrowserFailure as error:
         info = recovery.categorize_browser_failure(error, error.evidence)
         entry = record(info.failure_type.value, info.message, info)
+        keep_artefacts(worker, claim, entry)
         return carry_out(backend, claim, entry, on_failure(backend, claim, info, entry))
     except Exception as error:
         # A defect of ours must not cost the test its verdict: it is a failure of the infrastructure like any other.
@@ -141,6 +144,7 @@ def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) ->
     """Prepare the session as the attempt's level asks, then run the test in it."""
     if claim.browser is None:
         return simulate_test(claim.spec)
+    worker.pool.begin_attempt()
     if claim.level is RecoveryLevel.MINIMAL:
         worker.pool.renew()
     elif claim.level is RecoveryLevel.MODERATE:
@@ -148,6 +152,17 @@ def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) ->
     measurement = run_test(claim.spec, claim.number, claim.browser, claim.adjustments, worker.pool, should_stop)
     worker.sessions.saw(measurement.adapter)
     return measurement
+
+
+def keep_artefacts(worker: WorkerProcess, claim: Claim, entry: AttemptRecord) -> None:
+    """Keep what a failed attempt left, for reports. Never the reason why a test gets no verdict."""
+    if claim.browser is None:
+        return
+    try:
+        found = worker.pool.artefacts(entry.model_dump(mode="json"))
+        worker.backend.artefacts.keep(claim.batch, claim.test, claim.number, found)
+    except Exception:
+        log.exception("%s:%s attempt %d: its artefacts were not kept", claim.batch, claim.test, claim.number)
 
 
 # Deciding

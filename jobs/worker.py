@@ -13,6 +13,7 @@ from functools import cached_property
 import psutil
 
 from breakers import CircuitBreakerRegistry
+from jobs.artefacts import artefact_store
 from jobs.batches import BatchStore, LeaseKeeper, Owner, Presence
 from jobs.browsers.pool import SessionPool
 from jobs.connections import connect
@@ -40,6 +41,7 @@ class Backend:
             expiry_seconds=config.batch_expiry_seconds,
         )
         self.presence = Presence(self.client, prefix=config.key_prefix)
+        self.artefacts = artefact_store(self.client, config)
         self.registry = CircuitBreakerRegistry(
             self.client,
             prefix=config.key_prefix,

@@ -20,11 +20,15 @@ from jobs.browsers.page_vitals import Vitals
 from jobs.browsers.protocol import Beat, Hang, Hello, Log, PagePhase, Probe, Run
 from jobs.browsers.tensors import MAX_FRAME_BYTES
 
-# Complaints of the page that are kept; the oldest go first.
+# Complaints of the page, and notes of messages both ways, that are kept; the oldest go first.
 MAX_LOGS: Final = 200
+MAX_NOTES: Final = 200
 MAX_OFFERS: Final = 1_000
 # Seconds that the server's thread may take to accept a message for sending.
 SEND_TIMEOUT: Final = 5.0
+
+
+Message = Run | Hang | Probe | Hello | Log | Answer
 
 
 class LinkClosed(Exception):
@@ -61,6 +65,7 @@ class PageLink:
         self._greeted: str | None = None
         self._inbox = Inbox()
         self._logs: deque[Log] = deque(maxlen=MAX_LOGS)
+        self._notes: deque[dict[str, object]] = deque(maxlen=MAX_NOTES)
         self._offers: dict[int, Path] = {}
         self._next_offer = 1
         self._vitals: Vitals | None = None
@@ -150,6 +155,7 @@ class PageLink:
         if len(frame) > MAX_FRAME_BYTES:
             raise ValueError(f"a message of {len(frame)} bytes to the page; allowed are {MAX_FRAME_BYTES}")
         posted: Future[None] = Future()
+        self._note("worker", message, len(frame))
         try:
             self._loop.call_soon_threadsafe(self._post, frame, posted)
             posted.result(SEND_TIMEOUT)
@@ -177,6 +183,11 @@ class PageLink:
             taken = list(self._logs)
             self._logs.clear()
             return taken
+
+    def talk(self) -> list[dict[str, object]]:
+        """The latest messages both ways, oldest first: when, whose, of what type. Beats are not among them."""
+        with self._changed:
+            return list(self._notes)
 
     def stall_assets(self, seconds: float) -> None:
         """Fault: for so long the server takes this link's requests for files and answers nothing. 0 ends a stall."""
@@ -206,6 +217,7 @@ class PageLink:
             else:
                 self._vitals = self._vitals.heard()  # only the connection is new
             self._hello = hello
+            self._note("page", hello)
             self._changed.notify_all()
         if older is not None:
             older.end(4001, "replaced by a newer page")
@@ -221,6 +233,7 @@ class PageLink:
             if connection is not self._connection or self._vitals is None:
                 return
             self._vitals = self._vitals.heard()
+            self._note("page", message)
             if isinstance(message, Log):
                 self._logs.append(message)
             else:
@@ -253,6 +266,13 @@ class PageLink:
 
     def _new_page(self) -> bool:
         return self._connection is not None and self._hello is not None and self._hello.page != self._greeted
+
+    def _note(self, sender: str, message: Message, size: int | None = None) -> None:
+        note: dict[str, object] = {"at": round(time.time(), 4), "from": sender, "type": message.type}
+        for name in ("id", "phase", "done", "total", "kind", "message"):
+            if (value := getattr(message, name, None)) is not None:
+                note[name] = value
+        self._notes.append(note if size is None else {**note, "characters": size})
 
     def _post(self, frame: str, posted: Future[None]) -> None:
         connection = self._connection

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from jobs.browsers.finding import launch_for
 from jobs.browsers.page_server import PageServer
 from jobs.browsers.session import BrowserSession
+from jobs.browsers.trace import Trace
 from jobs.scratch import sweep
 from jobs.settings import Settings
 from jobs.specs import FaultKind
@@ -29,11 +31,24 @@ class SessionPool:
         self._key: tuple[BrowserType, bool, bool] | None = None
         self.recycled = 0
         """Sessions that were replaced so far, well or not."""
+        self._trace = Trace()
 
     @property
     def session(self) -> BrowserSession | None:
         """The live session, if there is one."""
         return self._session
+
+    def begin_attempt(self) -> None:
+        """What happens from now on belongs to a new attempt."""
+        self._trace = Trace()
+        if self._session is not None:
+            self._session.trace = self._trace
+
+    def artefacts(self, record: Mapping[str, object]) -> dict[str, bytes]:
+        """What can be kept of the attempt that has just failed, by name. ``record`` is its own account of itself."""
+        if self._session is not None:
+            self._session.attach_findings()
+        return self._trace.contents(record)
 
     def session_for(
         self, browser: BrowserType, adjustments: Adjustments, faults: frozenset[FaultKind] = frozenset()
@@ -55,6 +70,7 @@ class SessionPool:
             if no_binary:
                 launch.options.binary_location = NO_BINARY
             session = BrowserSession(launch, self._config, self._page_server())
+            session.trace = self._trace
             session.start()
             self._session, self._key = session, key
             log.info("%s %s started", browser.value, session.version)
@@ -70,6 +86,7 @@ class SessionPool:
         if self._session is None:
             raise CrashFailure("there is no session to retry in", Evidence(phase=Phase.NAVIGATE))
         self._session.renew_harness()
+        self._trace.note("harness renewed in the same session")
 
     def restart(self) -> None:
         """Level 2: end the session; the next test starts a new one."""

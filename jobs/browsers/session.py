@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import psutil
@@ -26,6 +27,7 @@ from jobs.browsers.page_link import LinkClosed, PageLink
 from jobs.browsers.page_server import PageServer
 from jobs.browsers.protocol import PageError, PagePhase, Result, Run
 from jobs.browsers.tabs import replace_hung_tab
+from jobs.browsers.trace import Trace
 from jobs.processes import OwnedProcess
 from jobs.scratch import ScratchFolder
 from jobs.settings import Settings
@@ -47,6 +49,10 @@ WATCH_INTERVAL: Final = 0.1
 RECONNECT_GRACE: Final = 0.5
 # Seconds that WebDriver has to say what became of a page that fell silent.
 QUESTION_TIMEOUT: Final = 3.0
+# Seconds that a screenshot of a failed attempt may take.
+SCREENSHOT_TIMEOUT: Final = 2.0
+# Bytes of the driver's log that a failed attempt keeps: its end.
+MAX_DRIVER_LOG: Final = 16_000
 
 # Characters. Chromium makes a socket some 45 characters below, and a socket's path may have 107.
 LONGEST_SCRATCH: Final = 60
@@ -72,6 +78,7 @@ class BrowserSession:
         self.browser: BrowserType = launch.browser
         self.version = ""
         self.tests = 0
+        self.trace = Trace()
         self._spoiled = False
         self._launch = launch
         self._config = config
@@ -99,10 +106,13 @@ class BrowserSession:
         phase = Phase.LAUNCH
         try:
             self._start_driver()
+            self.trace.note("browser started", browser=self.browser.value, version=self.version)
             phase = Phase.NAVIGATE
             self._open_harness()
+            self.trace.note("harness loaded")
         except _ERRORS as error:
             failure = as_failure(error, self.evidence(phase))
+            self.attach_findings()
             self.close()
             raise failure from error
         except BaseException:
@@ -228,6 +238,31 @@ class BrowserSession:
             raise ConnectionFailure("the session has no page", self.evidence(Phase.RUN))
         return self._link
 
+    def attach_findings(self) -> None:
+        """Give the trace what can be found now: driver's log, page's complaints, messages, and a screenshot if the
+        page may still be drawn. Takes at most ``SCREENSHOT_TIMEOUT`` seconds and never raises."""
+        if self._process is not None:
+            self.trace.attach("driver.log", self._process.log_tail(MAX_DRIVER_LOG))
+        if self._link is not None:
+            complaints = [f"{log.level} ({log.source}): {log.text}" for log in self._link.take_logs()]
+            self.trace.attach("console.log", "\n".join(complaints))
+            self.trace.attach("page-messages.jsonl", "\n".join(map(json.dumps, self._link.talk())))
+        evidence = self.evidence(Phase.RUN)
+        hopeless = evidence.browser_alive is False or evidence.browser_stopped or self._driver_stopped()
+        if self._driver is None or evidence.driver_alive is False or hopeless or self._pulse_stopped():
+            return
+        with contextlib.suppress(*_ERRORS), self._patience(SCREENSHOT_TIMEOUT):
+            self.trace.attach("screenshot.png", self._driver.get_screenshot_as_png())
+
+    @contextlib.contextmanager
+    def _patience(self, seconds: float) -> Iterator[None]:
+        """WebDriver has so long for a command meanwhile."""
+        before, self._client.timeout = self._client.timeout, seconds
+        try:
+            yield
+        finally:
+            self._client.timeout = before
+
     def withdraw_offers(self) -> None:
         """Take back the files that the page was offered."""
         if self._link is not None:
@@ -249,6 +284,7 @@ class BrowserSession:
         try:
             self._check_processes(Phase.RUN)
             self.link.send(command)
+            self.trace.note("run sent", id=command.id, platform=command.platform.value)
             while True:
                 answer = self.link.receive(WATCH_INTERVAL)
                 if isinstance(answer, Result | PageError) and answer.id == command.id:
@@ -312,10 +348,9 @@ class BrowserSession:
     def _ask_silent_page(self) -> None:
         """The page says nothing any more: let WebDriver tell why, and raise that."""
         assert self._driver is not None
-        before = self._client.timeout
-        self._client.timeout = QUESTION_TIMEOUT
         try:
-            self._driver.find_elements(By.TAG_NAME, "body")
+            with self._patience(QUESTION_TIMEOUT):
+                self._driver.find_elements(By.TAG_NAME, "body")
         except (WebDriverException, HTTPError, OSError) as error:
             failure = as_failure(error, self.evidence(Phase.RUN, answers=False))
             if isinstance(failure, ConnectionFailure) and self._main is not None:
@@ -323,8 +358,6 @@ class BrowserSession:
                 _await_end(self._main, RECONNECT_GRACE)
                 self._check_processes(Phase.RUN)
             raise failure from error
-        finally:
-            self._client.timeout = before
         raise ConnectionFailure("the page fell silent, and its browser lives", self.evidence(Phase.RUN, answers=True))
 
     def evidence(self, phase: Phase, answers: bool | None = None) -> Evidence:
