@@ -9,11 +9,12 @@ import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import redis
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.batches.keyspace import text
 from jobs.settings import Settings
 
 # Bytes. One artefact may be no larger; a screenshot has some tens of thousands, a log is cut before.
@@ -67,7 +68,7 @@ class ArtefactStore:
     def of_batch(self, batch: str) -> tuple[Artefact, ...]:
         """What is kept of a batch, in order of test, attempt and name."""
         key = self._key(f"of:{batch}")
-        fields = [field.decode() for field in self._client.hkeys(key)]
+        fields = [text(field) for field in self._client.hkeys(key)]
         pipe = self._client.pipeline(transaction=False)
         for field in fields:
             pipe.hstrlen(key, field)
@@ -80,8 +81,8 @@ class ArtefactStore:
 
     def read(self, artefact: Artefact) -> bytes | None:
         """An artefact's content; None when it had to go, or expired."""
-        content: bytes | None = self._client.hget(self._key(f"of:{artefact.batch}"), _field(artefact))
-        return content
+        content = self._client.hget(self._key(f"of:{artefact.batch}"), _field(artefact))
+        return None if content is None else cast("bytes", content)
 
     def export(self, batch: str, folder: Path) -> dict[Artefact, Path]:
         """Write a batch's artefacts below ``folder`` as ``<test>/<attempt>/<name>``; returns where each is.
