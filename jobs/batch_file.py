@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.batch_mistakes import explain, several, unknown
 from jobs.models.catalogue import catalogue
+from jobs.own.table import OwnTestTable, own_tests
 from jobs.plan import DEFAULT_TIMEOUT, BadInput, Plan, PlannedFault, Selector, one_line
-from jobs.specs import ModelSource, Platform
+from jobs.specs import Isolation, ModelSource, Platform
 from recovery import BrowserType, RecoveryPolicy
 
 # Bytes. A matrix is short; anything larger is not a batch file.
@@ -41,9 +42,11 @@ class _BatchFile(_Table):
     timeout: float = Field(default=DEFAULT_TIMEOUT, ge=1, le=3600, strict=True)
     repeat: int = Field(default=1, ge=1, le=10_000, strict=True)
     allow: frozenset[Literal["degraded", "simulated"]] = frozenset()
-    matrix: _Matrix
+    isolation: Isolation | None = None
+    matrix: _Matrix | None = None
     recovery: dict[str, Any] = {}
     model: list[ModelSource] = []
+    test: list[OwnTestTable] = []
     fault: list[PlannedFault] = []
 
 
@@ -57,21 +60,34 @@ def load_plan(path: Path) -> Plan:
         given = _BatchFile.model_validate(_read(path))
     except ValidationError as error:
         raise BadInput(f"{path.name}: {several(explain(error, _BatchFile))}") from error
+    if given.matrix is None and not given.test:
+        raise BadInput(
+            f"{path.name}: matrix: missing; give a table with browsers, models and platforms, or a [[test]] of your own"
+        )
+    matrix = given.matrix or _Matrix.model_construct(browsers=[], models=[], platforms=[])
     own = {source.name: source.model_copy(update=_found(path, source)) for source in given.model}
-    mistakes = [*_wrong_sources(path, given.model), *_wrong_names(given, own), *_wrong_policy(given.recovery)]
+    tests, wrong_tests = own_tests(given.test, matrix.browsers, given.timeout)
+    mistakes = [
+        *_wrong_sources(path, given.model),
+        *_wrong_names(given, matrix, own),
+        *wrong_tests,
+        *_wrong_policy(given.recovery),
+    ]
     if mistakes:
         raise BadInput(f"{path.name}: {several(mistakes)}")
     plan = Plan(
         name=one_line(given.name or path.stem)[:LONGEST_NAME],
-        browsers=tuple(dict.fromkeys(given.matrix.browsers)),
-        models=tuple(dict.fromkeys(given.matrix.models)),
-        platforms=tuple(dict.fromkeys(given.matrix.platforms)),
+        browsers=tuple(dict.fromkeys(matrix.browsers)),
+        models=tuple(dict.fromkeys(matrix.models)),
+        platforms=tuple(dict.fromkeys(matrix.platforms)),
         timeout=given.timeout,
         repeat=given.repeat,
         allow=frozenset(given.allow),
-        exclude=tuple(given.matrix.exclude),
+        exclude=tuple(matrix.exclude),
         faults=tuple(given.fault),
         own_models=own,
+        own_tests=tuple(tests),
+        isolation=given.isolation,
         policy_overrides=given.recovery,
     )
     _check_cells(path, plan)
@@ -124,11 +140,11 @@ def _wrong_sources(path: Path, sources: Collection[ModelSource]) -> Iterator[str
                 yield f"model[{index}].{key}: no file {str(file)!r}; give one, relative to {path.parent.absolute()}"
 
 
-def _wrong_names(given: _BatchFile, own: Mapping[str, ModelSource]) -> Iterator[str]:
+def _wrong_names(given: _BatchFile, matrix: _Matrix, own: Mapping[str, ModelSource]) -> Iterator[str]:
     allowed = dict.fromkeys((*own, *catalogue()))
     named: list[tuple[str, str | None]] = [
-        *((f"matrix.models[{index}]", model) for index, model in enumerate(given.matrix.models)),
-        *((f"matrix.exclude[{index}].model", selector.model) for index, selector in enumerate(given.matrix.exclude)),
+        *((f"matrix.models[{index}]", model) for index, model in enumerate(matrix.models)),
+        *((f"matrix.exclude[{index}].model", selector.model) for index, selector in enumerate(matrix.exclude)),
         *((f"fault[{index}].model", fault.model) for index, fault in enumerate(given.fault)),
     ]
     for where, model in named:
@@ -145,10 +161,11 @@ def _wrong_policy(overrides: Mapping[str, Any]) -> Iterator[str]:
 
 def _check_cells(path: Path, plan: Plan) -> None:
     cells = list(plan.cells())
-    if not cells:
+    own_cells = [(browser, test.name) for browser, test in plan.own_cells()]
+    if not cells and plan.models:
         raise BadInput(f"{path.name}: matrix.exclude: it leaves no test")
     if plan.total > LARGEST_MATRIX:
         raise BadInput(f"{path.name}: {plan.total} tests; allowed: up to {LARGEST_MATRIX}")
     for index, fault in enumerate(plan.faults):
-        if not any(fault.matches(*cell) for cell in cells):
-            raise BadInput(f"{path.name}: fault[{index}]: no test of the matrix has its browser, model and platform")
+        if not any(fault.matches(*cell) for cell in cells) and not any(fault.matches_own(*own) for own in own_cells):
+            raise BadInput(f"{path.name}: fault[{index}]: no test has its browser, model, platform and test")

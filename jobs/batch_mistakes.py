@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from types import GenericAlias
+from types import GenericAlias, UnionType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -82,6 +82,8 @@ def _table_at(keys: Sequence[str], root: type[BaseModel]) -> type[BaseModel]:
     table: Any = root
     for key in keys:
         table = table.model_fields[key].annotation
+        if isinstance(table, UnionType):  # a table that may be missing
+            table = get_args(table)[0]
         if isinstance(table, GenericAlias):
             (table,) = get_args(table)
     found: type[BaseModel] = table

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from jobs.models.catalogue import catalogue
-from jobs.specs import FaultKind, FaultSpec, ModelSource, Platform, TestSpec
+from jobs.specs import FaultKind, FaultSpec, Isolation, ModelSource, Platform, PythonTest, TestKind, TestSpec
 from recovery import BrowserType, ModelType
 
 DEFAULT_TIMEOUT = 60.0
@@ -46,9 +46,10 @@ class Selector(BaseModel):
 
 
 class PlannedFault(Selector):
-    """A fault for the selected cells."""
+    """A fault for the selected cells; one that names no model and no platform is for users' own tests too."""
 
     kind: FaultKind
+    test: str | None = Field(default=None, description="the name of a user's own test: only for that one")
     attempts: tuple[int, ...] | Literal["all"] = Field(default=(1,), description="attempt numbers, or all of them")
     on: BrowserType | None = Field(default=None, description="only while the test runs on this browser")
 
@@ -60,9 +61,28 @@ class PlannedFault(Selector):
             raise ValueError('must be attempt numbers, such as [1, 2], or "all"')
         return given
 
+    def matches(self, browser: BrowserType, model: str, platform: Platform) -> bool:
+        return self.test is None and super().matches(browser, model, platform)
+
+    def matches_own(self, browser: BrowserType, name: str) -> bool:
+        """Whether a user's own test in this browser is one of them."""
+        of_models = self.model is not None or self.platform is not None
+        return self.browser in {None, browser} and self.test in {None, name} and not of_models
+
     def spec(self) -> FaultSpec:
         """The fault as a test carries it."""
         return FaultSpec(kind=self.kind, attempts=None if self.attempts == "all" else self.attempts, browser=self.on)
+
+
+class OwnTest(BaseModel):
+    """A user's own test, in each of its browsers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    browsers: tuple[BrowserType, ...]
+    python: PythonTest
+    timeout: float
 
 
 @dataclass(frozen=True)
@@ -79,6 +99,10 @@ class Plan:
     exclude: tuple[Selector, ...] = ()
     faults: tuple[PlannedFault, ...] = ()
     own_models: Mapping[str, ModelSource] = field(default_factory=dict)
+    own_tests: tuple[OwnTest, ...] = ()
+    isolation: Isolation | None = None
+    """``None``: each kind of test its own default."""
+
     policy_overrides: Mapping[str, Any] = field(default_factory=dict)
     simulate: bool = False
 
@@ -90,12 +114,18 @@ class Plan:
     @property
     def total(self) -> int:
         """Number of tests."""
-        return len(list(self.cells())) * self.repeat
+        return (len(list(self.cells())) + len(list(self.own_cells()))) * self.repeat
 
     def tests(self) -> Iterator[TestSpec]:
-        """Every test, in the order of the matrix."""
+        """Every test: the matrix in its order, then the users' own."""
+        for first in itertools.chain(self._matrix_tests(), self._own_tests()):
+            yield first
+            for number in range(2, self.repeat + 1):
+                yield first.model_copy(update={"id": f"{first.id}#{number}"})
+
+    def _matrix_tests(self) -> Iterator[TestSpec]:
         for browser, model, platform in self.cells():
-            first = TestSpec(
+            yield TestSpec(
                 id=f"{browser.value}/{model}/{platform.value}",
                 browser=browser,
                 model=model,
@@ -105,10 +135,20 @@ class Plan:
                 own_model=self.own_models.get(model),
                 faults=tuple(fault.spec() for fault in self.faults if fault.matches(browser, model, platform)),
                 simulate=self.simulate,
+                isolation=self.isolation or Isolation.SESSION,
             )
-            yield first
-            for number in range(2, self.repeat + 1):
-                yield first.model_copy(update={"id": f"{first.id}#{number}"})
+
+    def _own_tests(self) -> Iterator[TestSpec]:
+        for browser, test in self.own_cells():
+            yield TestSpec(
+                id=f"{browser.value}/{test.name}",
+                browser=browser,
+                kind=TestKind.PYTHON,
+                python=test.python,
+                timeout=test.timeout,
+                faults=tuple(fault.spec() for fault in self.faults if fault.matches_own(browser, test.name)),
+                isolation=self.isolation or Isolation.CONTEXT,
+            )
 
     def model_type(self, model: str) -> ModelType:
         """The type of a built-in model or of the batch's own."""
@@ -122,7 +162,7 @@ class Plan:
         model_types: Sequence[ModelType] = (),
         platforms: Sequence[Platform] = (),
     ) -> Plan:
-        """The plan with only these; an empty sequence means all.
+        """The plan with only these; an empty sequence means all. A user's own test has no model type and no platform.
 
         Raises:
             BadInput: nothing is left.
@@ -132,11 +172,18 @@ class Plan:
             browsers=tuple(one for one in self.browsers if not browsers or one in browsers),
             models=tuple(one for one in self.models if not model_types or self.model_type(one) in model_types),
             platforms=tuple(one for one in self.platforms if not platforms or one in platforms),
+            own_tests=tuple(
+                test.model_copy(
+                    update={"browsers": tuple(one for one in test.browsers if not browsers or one in browsers)}
+                )
+                for test in (() if model_types or platforms else self.own_tests)
+            ),
         )
         if not plan.total:
             asked = (("browser", browsers), ("model type", model_types), ("platform", platforms))
             wanted = ", ".join(f"{what} {'/'.join(values)}" for what, values in asked if values)
-            has = ", ".join((*self.browsers, *self.models, *self.platforms))
+            own = {browser.value: None for test in self.own_tests for browser in test.browsers}
+            has = ", ".join(dict.fromkeys((*self.browsers, *self.models, *self.platforms, *own)))
             raise BadInput(f"no test of {self.name} is left{f' with {wanted}' if wanted else ''}; it has {has}")
         return plan
 
@@ -145,6 +192,16 @@ class Plan:
         for cell in itertools.product(self.browsers, self.models, self.platforms):
             if not any(selector.matches(*cell) for selector in self.exclude):
                 yield cell
+
+    def own_cells(self) -> Iterator[tuple[BrowserType, OwnTest]]:
+        """The users' own tests in each of their browsers; each is ``repeat`` tests."""
+        for test in self.own_tests:
+            for browser in test.browsers:
+                yield browser, test
+
+    def all_browsers(self) -> set[BrowserType]:
+        """Every browser that a test asks for."""
+        return {*self.browsers, *(browser for browser, _ in self.own_cells())}
 
 
 def matrix_plan(

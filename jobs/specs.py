@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from recovery import AttemptRecord
 from recovery.kinds import BrowserType, ModelType
+
+
+class TestKind(StrEnum):
+    """What a test runs: a model in our harness, or a function of the user's own."""
+
+    __test__ = False
+
+    MODEL = "model"
+    PYTHON = "python"
+
+
+class Isolation(StrEnum):
+    """What a test shares with the tests before it: the browser's profile, its process, or nothing."""
+
+    SESSION = "session"
+    CONTEXT = "context"
+    BROWSER = "browser"
 
 
 class Platform(StrEnum):
@@ -59,20 +76,49 @@ class ModelSource(_Value):
     )
 
 
+class PythonTest(_Value):
+    """A user's own test: a function ``(driver, context)`` in a module that the worker's settings allow."""
+
+    function: str = Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z][A-Za-z0-9_]*$",
+        max_length=200,
+        description="module:function",
+    )
+    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="the worker validates them")
+    base_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$", max_length=1000)
+
+
 class TestSpec(_Value):
-    """One cell of a batch: a model on a platform in a browser."""
+    """One test of a batch: a model on a platform in a browser, or a user's own function in a browser."""
 
     __test__ = False
 
     id: str = Field(pattern=r"^[A-Za-z0-9._/#-]{1,200}$")
     browser: BrowserType
-    model: str
-    model_type: ModelType
-    platform: Platform
+    kind: TestKind = TestKind.MODEL
+    model: str | None = Field(default=None, description="null: the test runs no model")
+    model_type: ModelType | None = None
+    platform: Platform | None = None
+    python: PythonTest | None = Field(default=None, description="what a test of kind python runs")
+    isolation: Isolation = Isolation.SESSION
     timeout: float = Field(default=60.0, gt=0, le=3600, description="seconds that one attempt may take")
     own_model: ModelSource | None = None
     faults: tuple[FaultSpec, ...] = ()
     simulate: bool = Field(default=False, description="no browser at all, from the first attempt on")
+
+    @model_validator(mode="after")
+    def _is_of_its_kind(self) -> Self:
+        of_model = (self.model, self.model_type, self.platform)
+        if self.kind is TestKind.MODEL and (None in of_model or self.python is not None):
+            raise ValueError("a test of a model needs model, model_type and platform, and has no python")
+        if self.kind is TestKind.PYTHON and (self.python is None or any(of_model) or self.simulate):
+            raise ValueError("a test of kind python needs python, has no model, and can't be simulated")
+        return self
+
+    @property
+    def task_type(self) -> str:
+        """What the task circuit is named after: the model's type, or ``python``."""
+        return self.model_type.value if self.model_type else self.kind.value
 
 
 class AdapterInfo(_Value):
@@ -101,6 +147,16 @@ class Measurement(_Value):
     tolerance: float
 
 
+class OwnRun(_Value):
+    """What a run of a user's own function gave."""
+
+    browser_version: str
+    isolation: Isolation
+    error: str | None = Field(default=None, description="class of the exception that failed the test")
+    location: str | None = Field(default=None, description="file:line in the user's own code that raised it")
+    details: str = Field(default="", description="the exception and the lines of the user's own that led to it")
+
+
 class Outcome(StrEnum):
     """How a test ended. ``failed`` is the test's own doing, ``error`` the infrastructure's."""
 
@@ -118,12 +174,25 @@ class Verdict(_Value):
     reason: str = ""
     asked_browser: BrowserType
     browser: BrowserType | None = Field(description="the browser that gave the result; null: none did")
-    model: str
-    model_type: ModelType
-    platform: Platform
+    kind: TestKind = TestKind.MODEL
+    model: str | None
+    model_type: ModelType | None
+    platform: Platform | None
+    function: str | None = Field(default=None, description="module:function, of kind python")
     degraded: bool = Field(description="another browser or backend than asked")
     simulated: bool = Field(description="no browser at all: native onnxruntime")
     recovered: bool = Field(description="passed, but only after a failure of the infrastructure")
     measurement: Measurement | None
+    own: OwnRun | None = Field(default=None, description="of kind python, once it ran to an end")
     attempts: tuple[AttemptRecord, ...]
     seconds: float = Field(description="from the first claim to the verdict")
+
+    @property
+    def subject(self) -> str:
+        """What was run: the model's name, or the function's."""
+        return self.model or self.function or ""
+
+    @property
+    def task_type(self) -> str:
+        """The model's type, or ``python``."""
+        return self.model_type.value if self.model_type else self.kind.value

@@ -137,7 +137,7 @@ def circuits_of(claim: Claim, node: str) -> tuple[str, ...]:
     """The circuits that must let this attempt through. Simulation needs no browser: no browser's trouble stops it."""
     if claim.browser is None:
         return (f"worker:{node}", "task:simulation")
-    return (f"browser:{claim.browser.value}", f"worker:{node}", f"task:{claim.spec.model_type.value}")
+    return (f"browser:{claim.browser.value}", f"worker:{node}", f"task:{claim.spec.task_type}")
 
 
 def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) -> Measurement:
@@ -266,6 +266,8 @@ def finish(
             reason=reason,
             asked_browser=spec.browser,
             browser=claim.browser if gave_result else None,
+            kind=spec.kind,
+            function=spec.python.function if spec.python else None,
             model=spec.model,
             model_type=spec.model_type,
             platform=spec.platform,

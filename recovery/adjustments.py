@@ -26,7 +26,7 @@ class AdjustmentRule:
     """One cure: when it applies, and what it changes."""
 
     name: str
-    applies: Callable[[FailureType, BrowserType, ModelType], bool]
+    applies: Callable[[FailureType, BrowserType, ModelType | None], bool]
     change: Mapping[str, bool | float]
 
 
@@ -46,7 +46,9 @@ RULES = (
 )
 
 
-def adjust(failure: FailureInfo, browser: BrowserType, model_type: ModelType, previous: Adjustments) -> Adjustments:
+def adjust(
+    failure: FailureInfo, browser: BrowserType, model_type: ModelType | None, previous: Adjustments
+) -> Adjustments:
     """The settings for the next browser: ``previous`` and whatever cures this failure.
 
     Where no rule applies, or all that do were used before, ``previous`` comes back as it is: level 3 then means

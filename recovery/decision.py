@@ -33,7 +33,7 @@ class Situation(BaseModel):
 
     browser: BrowserType | None = Field(description="where the test is now; None: simulation")
     asked: BrowserType
-    model_type: ModelType
+    model_type: ModelType | None = Field(description="None: the test runs no model, it is a user's own")
     usable: tuple[BrowserType, ...] = Field(
         description="browsers with live workers and a circuit that lets calls through, the current one included"
     )

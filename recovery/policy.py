@@ -62,12 +62,13 @@ class Backoff(_Table):
 
 
 class FallbackOrder(_Table):
-    """The browsers to fall back to at level 4, best first, for each family of models."""
+    """The browsers to fall back to at level 4, best first, for each family of models and for tests without one."""
 
     text: tuple[BrowserType, ...]
     vision: tuple[BrowserType, ...]
     audio: tuple[BrowserType, ...]
     multimodal: tuple[BrowserType, ...]
+    no_model: tuple[BrowserType, ...] = Field(description="for tests that run no model: users' own")
 
     @field_validator("*")
     @classmethod
@@ -121,9 +122,9 @@ class RecoveryPolicy(_Table):
         limit: int = getattr(self.limits, level.name.lower())
         return limit
 
-    def browsers_for(self, model: ModelType) -> tuple[BrowserType, ...]:
+    def browsers_for(self, model: ModelType | None) -> tuple[BrowserType, ...]:
         """The browsers to fall back to, the most suitable first."""
-        order: tuple[BrowserType, ...] = getattr(self.fallback_order, model.value)
+        order: tuple[BrowserType, ...] = getattr(self.fallback_order, model.value if model else "no_model")
         return order
 
 

@@ -94,6 +94,8 @@ def cancelled_verdict(spec: TestSpec, history: Sequence[AttemptRecord], seconds:
         reason="the batch was cancelled",
         asked_browser=spec.browser,
         browser=None,
+        kind=spec.kind,
+        function=spec.python.function if spec.python else None,
         model=spec.model,
         model_type=spec.model_type,
         platform=spec.platform,

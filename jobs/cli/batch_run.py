@@ -58,7 +58,7 @@ def farm_for(plan: Plan, concurrency: int, log_dir: Path | None) -> Iterator[tup
         connect_checked(config.redis_url).close()
         yield Backend(config), None, f"the farm at {without_password(config.redis_url)}"
         return
-    browsers = set(plan.browsers) | set(installed_browsers(config))
+    browsers = plan.all_browsers() | set(installed_browsers(config))
     with Farm(sorted(browsers), concurrency=concurrency, log_dir=log_dir) as farm:
         names = ", ".join(sorted(browsers))
         yield (

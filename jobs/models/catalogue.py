@@ -114,10 +114,11 @@ def entry_for(spec: TestSpec) -> ModelEntry:
     """
     if spec.own_model is not None:
         return own_entry(spec.own_model)
+    name = spec.model or ""
     try:
-        return catalogue()[spec.model]
+        return catalogue()[name]
     except KeyError:
-        raise UnknownModel(spec.model) from None
+        raise UnknownModel(name) from None
 
 
 def own_entry(source: ModelSource) -> ModelEntry:

@@ -71,7 +71,7 @@ def _add_case(suite: ElementTree.Element, header: BatchHeader, verdict: Verdict)
     case = ElementTree.SubElement(
         suite,
         "testcase",
-        classname=_text(f"{header.name}.{verdict.asked_browser.value}.{verdict.model}"),
+        classname=_text(f"{header.name}.{verdict.asked_browser.value}.{verdict.subject}"),
         name=_text(verdict.test),
         time=f"{verdict.seconds:.3f}",
     )
@@ -134,8 +134,11 @@ def _kind(verdict: Verdict) -> str:
 
 def _properties(verdict: Verdict) -> Iterator[tuple[str, str]]:
     yield "browser", verdict.browser.value if verdict.browser else "none"
-    yield "platform", verdict.platform.value
-    yield "model", verdict.model
+    if verdict.platform is not None and verdict.model is not None:
+        yield "platform", verdict.platform.value
+        yield "model", verdict.model
+    if verdict.function is not None:
+        yield "function", verdict.function
     yield "attempts", str(len(verdict.attempts))
     yield "level", str(max((entry.level for entry in verdict.attempts if entry.level), default=0))
     for mark in ("recovered", "degraded", "simulated"):

@@ -1,0 +1,1 @@
+"""Users' own tests: functions ``(driver, context) -> None`` that workers run in their browsers."""
