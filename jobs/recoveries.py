@@ -22,7 +22,7 @@ from recovery.statistics import Observation, RecoveryKind, RecoverySummary, Tall
 DAYS_KEPT: Final = 30
 
 _DAY = timedelta(days=1)
-# What stands for "no browser" in a field.
+# What stands for "no browser" and "no model" in a field.
 _NONE = "-"
 
 
@@ -74,7 +74,8 @@ def _key(prefix: str, day: datetime) -> str:
 
 def _field(kind: RecoveryKind) -> str:
     browser = _NONE if kind.browser is None else kind.browser.value
-    return "|".join((kind.strategy, str(int(kind.level)), browser, kind.model_type.value, kind.category))
+    model_type = _NONE if kind.model_type is None else kind.model_type.value
+    return "|".join((kind.strategy, str(int(kind.level)), browser, model_type, kind.category))
 
 
 def _read(counts: dict[bytes, bytes]) -> dict[RecoveryKind, Tally]:
@@ -92,7 +93,7 @@ def _kind(field: str) -> RecoveryKind:
             "strategy": strategy,
             "level": int(level),
             "browser": None if browser == _NONE else browser,
-            "model_type": model_type,
+            "model_type": None if model_type == _NONE else model_type,
             "category": category,
         }
     )

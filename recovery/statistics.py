@@ -23,6 +23,8 @@ BUCKETS = tuple(0.05 * 1.25**step for step in range(44))
 _Z = 1.959964
 # What stands for a browser where there was none.
 SIMULATION = "simulation"
+# And for a model type, where a test ran no model.
+NO_MODEL = "no_model"
 
 _Key = TypeVar("_Key", str, int)
 
@@ -37,7 +39,7 @@ class RecoveryKind(_Value):
     strategy: str
     level: RecoveryLevel
     browser: BrowserType | None = Field(description="the browser that was to be brought to work; null: simulation")
-    model_type: ModelType
+    model_type: ModelType | None = Field(description="null: the test ran no model, it was a user's own")
     category: str = Field(description="the failure type that the recovery began with, or circuit_open")
 
 
@@ -49,7 +51,7 @@ class Observation(_Value):
     seconds: float | None = Field(description="from the failure being seen to the result; null: it gave none")
 
 
-def observed(history: Sequence[AttemptRecord], model_type: ModelType) -> Observation | None:
+def observed(history: Sequence[AttemptRecord], model_type: ModelType | None) -> Observation | None:
     """What the last attempt of a history tells of the recovery that led to it; None where none did, or it never ran."""
     last = history[-1]
     if last.level is None or last.outcome == CIRCUIT_OPEN or len(history) < 2:
@@ -70,7 +72,7 @@ def observed(history: Sequence[AttemptRecord], model_type: ModelType) -> Observa
     )
 
 
-def observations(history: Sequence[AttemptRecord], model_type: ModelType) -> list[Observation]:
+def observations(history: Sequence[AttemptRecord], model_type: ModelType | None) -> list[Observation]:
     """All recoveries of a test's history, oldest first."""
     seen = (observed(history[: end + 1], model_type) for end in range(len(history)))
     return [one for one in seen if one is not None]
@@ -191,11 +193,10 @@ class RecoverySummary(_Value):
             by_strategy=_grouped(tallies, lambda kind: kind.strategy),
             by_level=_grouped(tallies, lambda kind: int(kind.level)),
             by_browser=_grouped(real, _browser),
-            by_model_type=_grouped(real, lambda kind: kind.model_type.value),
+            by_model_type=_grouped(real, _model_type),
             by_category=_grouped(real, lambda kind: kind.category),
             by_browser_and_model_type={
-                browser: _grouped(kinds, lambda kind: kind.model_type.value)
-                for browser, kinds in sorted(by_browser.items())
+                browser: _grouped(kinds, _model_type) for browser, kinds in sorted(by_browser.items())
             },
             cells=tuple(
                 RecoveryCell(kind=kind, **RecoveryFigures.of(tally).model_dump())
@@ -204,7 +205,7 @@ class RecoverySummary(_Value):
         )
 
     @classmethod
-    def of_histories(cls, histories: Iterable[tuple[Sequence[AttemptRecord], ModelType]]) -> Self:
+    def of_histories(cls, histories: Iterable[tuple[Sequence[AttemptRecord], ModelType | None]]) -> Self:
         """Add up what tests' histories tell."""
         seen: dict[RecoveryKind, list[Observation]] = defaultdict(list)
         for history, model_type in histories:
@@ -217,8 +218,12 @@ def _browser(kind: RecoveryKind) -> str:
     return SIMULATION if kind.browser is None else kind.browser.value
 
 
+def _model_type(kind: RecoveryKind) -> str:
+    return NO_MODEL if kind.model_type is None else kind.model_type.value
+
+
 def _order(kind: RecoveryKind) -> tuple[int, str, str, str]:
-    return int(kind.level), _browser(kind), kind.model_type.value, kind.category
+    return int(kind.level), _browser(kind), _model_type(kind), kind.category
 
 
 def _grouped(tallies: Mapping[RecoveryKind, Tally], key: Callable[[RecoveryKind], _Key]) -> dict[_Key, RecoveryFigures]:
