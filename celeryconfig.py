@@ -4,10 +4,13 @@ Redis delivers at least once; jobs/batches makes that exactly one verdict. Hence
 dead child held, reserve one message at a time, and no ETA tasks (parking is a sorted set of our own).
 """
 
+from jobs.broker import broker_for
 from jobs.routing import QUEUES
 from jobs.settings import settings
 
-broker_url = settings().redis_url
+_broker = broker_for(settings().redis_url)
+broker_url = _broker.url
+broker_use_ssl = _broker.use_ssl
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 broker_transport_options = {
@@ -17,6 +20,7 @@ broker_transport_options = {
     "socket_timeout": 30,
     "socket_keepalive": True,
     "health_check_interval": 10,
+    **_broker.transport_options,
 }
 result_backend = None
 

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Self, TypedDict, TypeVar
 
-import redis
-
 from breakers.address import Address, AnyClient
 from breakers.circuit import NOTHING, CircuitBreaker
 from breakers.events import CircuitEvent, Transition
@@ -18,6 +16,7 @@ from breakers.keys import Keys, checked_name
 from breakers.listeners import Listener
 from breakers.metrics import CircuitMetrics
 from breakers.notes import BELIEVED
+from breakers.redis_url import RedisUrl
 from breakers.scripts import Scripts
 from breakers.settings import DEFAULTS_UNASKED, CircuitSettings
 from breakers.states import CircuitState, CircuitView
@@ -89,8 +88,12 @@ class CircuitBreakerRegistry:
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
-        """A registry for ``redis://…``, ``rediss://…`` or ``unix://…``; options as for the constructor."""
-        return cls(redis.Redis.from_url(url), **options)
+        """A registry for any URL that ``RedisUrl`` reads; options as for the constructor.
+
+        Raises:
+            BadRedisUrl: the URL can't be used.
+        """
+        return cls(RedisUrl.parse(url).client(), **options)
 
     def get(
         self,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
-
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from breakers.redis_url import RedisUrl, without_password
+
 # Seconds. A healthy Redis answers in milliseconds; blocking reads of ours wait at most a second.
 CONNECT_TIMEOUT = 3.0
 SOCKET_TIMEOUT = 10.0
+
+__all__ = ["RedisUnavailable", "connect", "connect_checked", "without_password"]
 
 
 class RedisUnavailable(RuntimeError):
@@ -19,8 +21,7 @@ class RedisUnavailable(RuntimeError):
 
 def connect(url: str) -> redis.Redis:
     """A client that survives a dropped connection; it does not connect yet."""
-    return redis.Redis.from_url(
-        url,
+    return RedisUrl.parse(url).client(
         socket_connect_timeout=CONNECT_TIMEOUT,
         socket_timeout=SOCKET_TIMEOUT,
         socket_keepalive=True,
@@ -35,8 +36,7 @@ def connect_checked(url: str) -> redis.Redis:
     Raises:
         RedisUnavailable: within 5 seconds.
     """
-    probe = redis.Redis.from_url(
-        url,
+    probe = RedisUrl.parse(url).client(
         socket_connect_timeout=CONNECT_TIMEOUT,
         socket_timeout=CONNECT_TIMEOUT,
         retry=Retry(ExponentialBackoff(), 0),
@@ -49,11 +49,3 @@ def connect_checked(url: str) -> redis.Redis:
     finally:
         probe.close()
     return connect(url)
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"))

@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from breakers.redis_url import RedisUrl
+
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 
 
@@ -18,7 +20,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BREAKWATER_", frozen=True, extra="ignore")
 
     redis_url: str = DEFAULT_REDIS_URL
-    """The Redis of broker, circuits and batches. Unset, ``breakwater`` commands start an embedded one."""
+    """The Redis of broker, circuits and batches, see docs/redis.md. Unset, commands start an embedded one."""
 
     key_prefix: str = "breakwater"
     """The first part of every Redis key of ours, but for Celery's queues."""
@@ -83,8 +85,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_redis_url(cls, url: str) -> str:
-        if not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must start with redis://, rediss:// or unix://")
+        RedisUrl.parse(url)
         return url
 
 

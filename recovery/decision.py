@@ -127,6 +127,8 @@ def _retry(failure: FailureInfo, past: Past, situation: Situation, policy: Recov
 
 
 def _restart(failure: FailureInfo, past: Past, situation: Situation, policy: RecoveryPolicy) -> Action | None:
+    if situation.browser is None:  # no browser to start anew, but another worker can run it
+        return Restart(in_place=False) if failure.evidence.worker_lost else None
     if _must_leave(past, situation, policy):
         return None
     return Restart(in_place=not failure.evidence.worker_lost)

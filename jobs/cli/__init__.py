@@ -16,7 +16,7 @@ from jobs.cli.circuits import circuits
 from jobs.cli.demo import demo
 from jobs.cli.recovery import recovery
 from jobs.cli.run import run
-from jobs.connections import RedisUnavailable
+from jobs.connections import RedisUnavailable, without_password
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
 from jobs.reports.summary import ExitCode
@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         variable = f"BREAKWATER_{'.'.join(map(str, first['loc']))}".upper()
-        _end(ExitCode.BAD_INPUT, f"breakwater: environment: {variable}: {first['msg']}; it is {first['input']!r}")
+        value = without_password(str(first["input"]))
+        _end(ExitCode.BAD_INPUT, f"breakwater: environment: {variable}: {first['msg']}; it is {value!r}")
     except (RedisUnavailable, FarmFailure) as error:
         _end(ExitCode.INFRASTRUCTURE, f"breakwater: {error}")
     except redis.RedisError as error:
