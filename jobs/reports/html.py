@@ -25,8 +25,13 @@ from recovery.statistics import RecoverySummary
 # Tests whose attempts are drawn. More make a page that a phone can't open; the JSON report has all.
 MOST_DETAILED = 500
 _SLOWEST = 10
+# Tests that a group may have to be unfolded from the start.
+_MOST_OPEN = 50
 # Reasons, and tests named with a reason or a comparison.
 _REASONS, _NAMED = 50, 8
+
+# Where the page says how large it is. No text of a test's can look like this: it is escaped.
+_SIZE = '<data id="size"></data>'
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -73,33 +78,36 @@ def render_html(header: BatchHeader, verdicts: Sequence[Verdict], comparison: Co
     summary = summarise(verdicts, header.allow, comparison)
     recovery = summary_of(verdicts)
     groups = list(_groups(sorted(verdicts, key=lambda one: one.test), header.allow))
-    page = _templates().get_template("page.html.j2")
-    return page.render(
-        header=header,
-        created=datetime.fromtimestamp(header.created_at, UTC),
-        program=version("breakwater"),
-        summary=summary,
-        said=_SAID[summary.exit_code],
-        missing=max(0, header.total - summary.total),
-        span=_span(verdicts),
-        outcomes=list(Outcome),
-        comparison=comparison,
-        successes={
-            "browser asked for": success_by(verdicts, lambda one: one.asked_browser.value),
-            "model type": success_by(verdicts, lambda one: one.model_type.value),
-            "platform": success_by(verdicts, lambda one: one.platform.value),
-        },
-        recovery=recovery,
-        by_failure=_by_failure(recovery),
-        levels=list(RecoveryLevel),
-        reasons=reasons(verdicts)[:_REASONS],
-        slowest=sorted(verdicts, key=lambda one: -one.seconds)[:_SLOWEST],
-        groups=groups,
-        detailed=sum(len(group.detailed) for group in groups),
-        named=_NAMED,
-        steps=steps,
-        not_allowed=lambda verdict: not_allowed(verdict, header.allow),
+    page = (
+        _templates()
+        .get_template("page.html.j2")
+        .render(
+            header=header,
+            created=datetime.fromtimestamp(header.created_at, UTC),
+            program=version("breakwater"),
+            summary=summary,
+            said=_SAID[summary.exit_code],
+            missing=max(0, header.total - summary.total),
+            span=_span(verdicts),
+            outcomes=list(Outcome),
+            comparison=comparison,
+            successes={
+                "browser asked for": success_by(verdicts, lambda one: one.asked_browser.value),
+                "model type": success_by(verdicts, lambda one: one.task_type),
+                "platform": success_by(verdicts, lambda one: one.platform.value if one.platform else "no model"),
+            },
+            recovery=recovery,
+            by_failure=_by_failure(recovery),
+            levels=list(RecoveryLevel),
+            reasons=reasons(verdicts)[:_REASONS],
+            slowest=sorted(verdicts, key=lambda one: -one.seconds)[:_SLOWEST],
+            groups=groups,
+            detailed=sum(len(group.detailed) for group in groups),
+            named=_NAMED,
+            steps=steps,
+        )
     )
+    return page.replace(_SIZE, _megabytes(len(page.encode())), 1)
 
 
 def steps(verdict: Verdict) -> list[Step]:
@@ -132,7 +140,8 @@ def _groups(verdicts: Sequence[Verdict], allow: Collection[str]) -> Iterator[Gro
     room = MOST_DETAILED
     for title, members in by_title.items():
         if members:
-            yield Group(title, title in {"Errors", "Failed", "Not as asked"}, members[:room], members[room:])
+            is_open = title in {"Errors", "Failed", "Not as asked"} and len(members) <= _MOST_OPEN
+            yield Group(title, is_open, members[:room], members[room:])
             room -= min(room, len(members))
 
 
@@ -161,6 +170,10 @@ def _templates() -> Environment:
     )  # fmt: skip
     templates.filters |= {"seconds": _seconds, "words": lambda text: str(text).replace("_", " ")}
     return templates
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def _seconds(value: float) -> str:
