@@ -40,8 +40,9 @@ def test_a_sweep_removes_what_a_dead_process_left_and_spares_the_living(tmp_path
 
 def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
     program = "import os, sys, signal, pathlib; from jobs.scratch import ScratchFolder\n"
-    program += "folder = ScratchFolder(pathlib.Path(sys.argv[1]))\nif (child := os.fork()) == 0: signal.pause()\n"
-    program += "print(child, flush=True); os.kill(os.getpid(), 9)"
+    program += "folder = ScratchFolder(pathlib.Path(sys.argv[1]))\n"
+    # The child speaks: then it has done what a fork has it do.
+    program += "if os.fork() == 0: print(os.getpid(), flush=True); signal.pause()\nos.kill(os.getpid(), 9)"
     process = subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout:
