@@ -29,7 +29,7 @@ task_serializer = "json"
 result_serializer = "json"
 event_serializer = "json"
 
-include = ["jobs.tasks", "jobs.attendance"]
+include = ["jobs.tasks", "jobs.attendance", "jobs.health"]
 task_queues = QUEUES
 task_create_missing_queues = False
 task_default_queue = "simulation"

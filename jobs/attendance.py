@@ -1,4 +1,4 @@
-"""What a worker's main process does each second: say that it is here, run the reaper, leave the queue when it is sick.
+"""What a worker's main process does each second: say that it is here, run the reaper, leave its queues when it must.
 
 A bootstep of Celery's consumer: it stops with a lost broker connection, and starts again with the new one.
 """
@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import redis
 from celery import bootsteps
+from celery.worker import state as worker_state
 
 from jobs import tasks
 from jobs.app import app
@@ -27,7 +28,7 @@ PRESENCE = 6.0
 
 
 class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
-    """One worker node's presence, its turn as reaper, and its quarantine."""
+    """One worker node's presence, its turn as reaper, its quarantine, and its leave when an operator drains it."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -36,12 +37,13 @@ class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
         self._backend = Backend(settings())
         self._reaper = Reaper(self._backend.store)
         self._queues: tuple[str, ...] = ()
-        self._quarantined = False
+        self._drained = False
+        self._away = False
         self._timer: Any = None
 
     def start(self, consumer: Any) -> None:
         self._queues = tuple(consumer.app.amqp.queues.consume_from)
-        self._quarantined = False
+        self._away = False
         self._timer = consumer.timer.call_repeatedly(INTERVAL, self._round, (consumer,))
         self._round(consumer)
 
@@ -59,26 +61,39 @@ class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def _round(self, consumer: Any) -> None:
         try:
-            self._keep_quarantine(consumer)
-            self._backend.presence.announce(self._node(consumer), PRESENCE)
+            self._drained = self._backend.presence.announce(self._node(consumer), PRESENCE)
+            self._keep_away(consumer)
             self._backend.presence.keep_sessions(consumer.hostname, psutil.pid_exists, PRESENCE)
             self._reaper.tick(lambda claim: tasks.worker_lost(self._backend, claim))
         except redis.RedisError as error:  # the consumer's own connection notices too, and is made anew
             log.warning("Redis does not answer: %s", error)
 
     def _node(self, consumer: Any) -> Node:
-        return Node(node=consumer.hostname, boot=BOOT, pid=os.getpid(), queues=self._queues)
+        return Node(
+            node=consumer.hostname,
+            boot=BOOT,
+            pid=os.getpid(),
+            queues=() if self._drained else self._queues,
+            running=len(worker_state.reserved_requests),
+            drained=self._drained,
+        )
 
-    def _keep_quarantine(self, consumer: Any) -> None:
-        """A worker whose circuit is open must not eat the queue; it is back for the probe, and stays if that passes."""
+    def _keep_away(self, consumer: Any) -> None:
+        """Leave the queues, or come back to them.
+
+        A worker whose circuit is open must not eat the queue; it is back for the probe, and stays if that passes.
+        """
         circuit = f"worker:{consumer.hostname}"
-        sick = self._backend.registry.states(circuit)[circuit].retry_after > 0
-        if sick == self._quarantined:
+        away = self._drained or self._backend.registry.states(circuit)[circuit].retry_after > 0
+        if away == self._away:
             return
-        self._quarantined = sick
+        self._away = away
         for queue in self._queues:
-            (consumer.cancel_task_queue if sick else consumer.add_task_queue)(queue)
-        log.warning("circuit %s: this worker %s", circuit, "leaves its queues" if sick else "is back for a probe")
+            (consumer.cancel_task_queue if away else consumer.add_task_queue)(queue)
+        if away:
+            log.warning("%s: this worker leaves its queues", "drained" if self._drained else f"circuit {circuit}")
+        else:
+            log.warning("this worker is back at its queues")
 
 
 app.steps["consumer"].add(Attendance)

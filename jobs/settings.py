@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     gpu: Literal["auto", "software", "hardware"] = "auto"
     """WebGPU adapter to launch with. ``auto``: software where the machine shows no GPU (/dev/dri)."""
 
+    health_file: Path | None = None
+    """File that a worker touches each second as a sign of life, for docker/health.sh; unset: none."""
+
     page_host: str = "127.0.0.1"
     """Address that the page server of a worker binds to."""
 

@@ -62,14 +62,10 @@ class Program:
         os.killpg(self.process.pid, number)
 
     def end(self) -> None:
-        """By SIGTERM, and by force if that does not do; for a fixture's end."""
+        """By force, for a fixture's end: programs with browsers to look after are not started here."""
         if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                self.signal(signal.SIGKILL)
-                self.process.wait(5)
+            self.signal(signal.SIGKILL)
+            self.process.wait(5)
 
 
 class RedisServer(Program):

@@ -13,8 +13,11 @@ from typing import Any
 import redis
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.batches.keyspace import Scripts
+from jobs.batches.keyspace import Scripts, redis_time, text
 from recovery.kinds import BrowserType
+
+# Seconds after which a drained node is forgotten: names of containers that are gone for good must not heap up.
+DRAIN_KEPT = 30 * 24 * 3600
 
 
 class Node(BaseModel):
@@ -25,7 +28,9 @@ class Node(BaseModel):
     node: str
     boot: str = Field(description="one uuid per life of the process")
     pid: int
-    queues: tuple[str, ...] = Field(description="the queues that it reads now; none while it is quarantined")
+    queues: tuple[str, ...] = Field(description="the queues that it reads now; none while it is drained")
+    running: int = Field(default=0, description="tests that its processes run now")
+    drained: bool = Field(default=False, description="an operator let it take no more tests")
     browsers: dict[BrowserType, str] = Field(default_factory=dict, description="browser -> version, where known")
 
 
@@ -48,18 +53,20 @@ class Session(BaseModel):
 class Presence:
     """The nodes at work, in two keys: ``<prefix>:nodes`` (zset: node -> end) and ``<prefix>:nodes:told`` (hash).
 
-    Besides, ``<prefix>:sessions:<node>`` (hash: pid -> session), which expires with its node.
+    Besides, ``<prefix>:sessions:<node>`` (hash: pid -> session), which expires with its node, and
+    ``<prefix>:nodes:drained`` (zset: node -> since when), an operator's word that outlives the node.
     """
 
     def __init__(self, client: redis.Redis, prefix: str = "breakwater") -> None:
-        self._keys = (f"{prefix}:nodes", f"{prefix}:nodes:told")
+        self._keys = (f"{prefix}:nodes", f"{prefix}:nodes:told", f"{prefix}:nodes:drained")
         self._sessions = f"{prefix}:sessions:"
         self._client = client
         self._scripts = Scripts(client)
 
-    def announce(self, node: Node, seconds: float) -> None:
-        """Be at work for ``seconds`` from now; announce again well before they end."""
-        self._scripts["announce"](keys=self._keys, args=[node.node, node.model_dump_json(), seconds])
+    def announce(self, node: Node, seconds: float) -> bool:
+        """Be at work for ``seconds`` from now; announce again well before they end. Whether the node is drained."""
+        reply = self._scripts["announce"](keys=self._keys, args=[node.node, node.model_dump_json(), seconds])
+        return reply is not None
 
     def withdraw(self, node: Node) -> None:
         """Be at work no more, unless a newer process (another ``boot``) already bears the node's name."""
@@ -69,6 +76,22 @@ class Presence:
         """The nodes at work, by name, in one round trip."""
         told = self._scripts["nodes"](keys=self._keys)
         return sorted((Node.model_validate_json(node) for node in told), key=lambda node: node.node)
+
+    def drain(self, *nodes: str) -> None:
+        """Let nodes take no more tests, under whatever life they bear these names, until ``resume``."""
+        now = redis_time(self._client)
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.zremrangebyscore(self._keys[2], "-inf", now - DRAIN_KEPT)
+            pipe.zadd(self._keys[2], dict.fromkeys(nodes, now))
+            pipe.execute()
+
+    def resume(self, *nodes: str) -> None:
+        """Let nodes take tests again."""
+        self._client.zrem(self._keys[2], *nodes)
+
+    def drained(self) -> list[str]:
+        """The names of nodes that are drained, at work or not."""
+        return sorted(text(name) for name in self._client.zrange(self._keys[2], 0, -1))
 
     def live_queues(self) -> Mapping[str, tuple[str, ...]]:
         """Each queue that somebody reads, with the names of the nodes that do, in one round trip."""

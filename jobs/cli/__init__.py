@@ -16,6 +16,7 @@ from jobs.cli.circuits import circuits
 from jobs.cli.demo import demo
 from jobs.cli.recovery import recovery
 from jobs.cli.run import run
+from jobs.cli.workers import workers
 from jobs.connections import RedisUnavailable, without_password
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
@@ -35,6 +36,7 @@ def breakwater() -> None:
 breakwater.add_command(run)
 breakwater.add_command(demo)
 breakwater.add_command(circuits)
+breakwater.add_command(workers)
 breakwater.add_command(recovery)
 
 
