@@ -18,7 +18,7 @@ from breakers.follower import Follower
 from breakers.keys import Keys
 from breakers.listeners import Listeners
 from breakers.notes import Notes
-from breakers.operations import Operations, Outcome, Told
+from breakers.operations import TOKEN, Operations, Outcome, Told
 from breakers.outage import Outage
 from breakers.scripts import Scripts
 from breakers.settings import CircuitSettings
@@ -117,7 +117,9 @@ class Gate:
 
     def _let_through(self, names: tuple[str, ...], token: bytes) -> bytes:
         if self._verbose:
-            logger.info("%s: let through (generation[:permit] %s)", ", ".join(names), token.decode())
+            for name, (generation, permit) in zip(names, TOKEN.iter_unpack(token), strict=True):
+                as_what = f"probe {permit}" if permit else "call"
+                logger.info("%s: let through as %s of generation %d", name, as_what, generation)
         return token
 
     def _rejected(self, names: tuple[str, ...], rejection: CircuitOpenError, source: str) -> CircuitOpenError:

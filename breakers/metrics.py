@@ -20,8 +20,10 @@ TALLIES_KEPT = 200
 
 # As window.lua writes them: Redis time (s), duration (s, NaN: unknown), flags (1 failed, 2 slow).
 ENTRY = struct.Struct("<dfB")
+# States by the numbers that circuit.lua gives them.
+STATES = dict(enumerate(CircuitState, 1))
 # As circuit.lua packs the field `hot`.
-HOT = struct.Struct("<8I2QB")
+HOT = struct.Struct("<B9I2QB")
 
 
 class Recovery(TypedDict):
@@ -118,6 +120,8 @@ def health(
 class _Hot(NamedTuple):
     """The field ``hot`` of a circuit's hash; see scripts/circuit.lua."""
 
+    state: int
+    generation: int
     touch_at: int
     size: int
     failure_threshold: int
@@ -137,7 +141,7 @@ def read_metrics(raw: list[Any], now: float, uncounted: Mapping[str, int]) -> Ci
     hot = _Hot(*HOT.unpack(binary.pop(b"hot")))
     fields = {key.decode(): value.decode() for key, value in binary.items()}
     count = {key: int(fields.get(key, 0)) for key in _COUNTS}
-    state = CircuitState(fields["state"])
+    state = STATES[hot.state]
     settings = CircuitSettings.model_validate({name: fields[name] for name in SETTING_NAMES if name in fields})
     window = _window(hot, raw[1], settings, now)
     since = float(fields["since"])
@@ -168,7 +172,7 @@ def read_metrics(raw: list[Any], now: float, uncounted: Mapping[str, int]) -> Ci
         },
         since=since,
         retry_after=_retry_after(state, fields, now),
-        generation=int(fields["generation"]),
+        generation=hot.generation,
         settings=settings,
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
@@ -29,6 +30,9 @@ Outcome = Literal["success", "failure", "release"]
 
 _OUTCOMES: dict[Outcome, bytes] = {"success": b"success", "failure": b"failure", "release": b"release"}
 
+# What acquire.lua grants for each circuit: generation, permit (0: none is needed but in HALF_OPEN).
+TOKEN = struct.Struct("<IQ")
+
 # Combinations of names whose commands are kept packed.
 _PREPARED_KEPT = 10_000
 
@@ -42,7 +46,8 @@ class Prepared(NamedTuple):
 
     def release(self, reply: Reply) -> bytes | None:
         """The command that gives back permits which nobody waited for; None: the reply granted no permit."""
-        return self.record.packed("release", "", reply) if isinstance(reply, bytes) and b":" in reply else None
+        granted = isinstance(reply, bytes) and any(permit for _, permit in TOKEN.iter_unpack(reply))
+        return self.record.packed("release", "", cast("bytes", reply)) if granted else None
 
 
 class Told(NamedTuple):

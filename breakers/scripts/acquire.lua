@@ -1,12 +1,11 @@
 -- Take a permit on every circuit, or on none. Keys: circuit.lua.
 --
 -- ARGV[1]  calls rejected by the caller's own notes since its last trip, one number a circuit ('' when there are none)
--- Returns  a token (string) to hand to record.lua: one "generation" or "generation:permit" a circuit
+-- Returns  a token (string, see circuit.lua) to hand to record.lua
 --      or  {'rejected', i, state, wait_ms, ...} for each circuit in the way
 --      or  {'missing', i, ...} for each circuit that Redis doesn't know (declare.lua, then again)
-local now = clock()
-local tokens, rejected, missing = {}, {'rejected'}, {'missing'}
-local probes = {}
+local now
+local tokens, rejected, missing, probes = {}, {'rejected'}, {'missing'}, {}
 
 if ARGV[1] ~= '' then
   local i = 0
@@ -19,18 +18,24 @@ if ARGV[1] ~= '' then
 end
 
 for i = 1, circuits() do
-  local state, generation, wait = look(i, now)
-  if not state then
+  local hot = redis.call('HGET', KEYS[3 * i], 'hot')
+  if not hot then
     missing[#missing + 1] = i
-  elseif wait ~= 0 then
-    redis.call('HINCRBY', KEYS[3 * i], 'rejected', 1)
-    local n = #rejected
-    rejected[n + 1], rejected[n + 2], rejected[n + 3] = i, state, wait
-  elseif state == 'half_open' then
-    probes[#probes + 1] = i
-    tokens[i] = generation
   else
-    tokens[i] = generation
+    local state, generation = struct.unpack(HOT_HEAD, hot)
+    if state ~= CLOSED then
+      now = now or clock()
+      local wait
+      state, generation, wait = changes().look(i, now)
+      if wait ~= 0 then
+        redis.call('HINCRBY', KEYS[3 * i], 'rejected', 1)
+        local n = #rejected
+        rejected[n + 1], rejected[n + 2], rejected[n + 3] = i, changes().name_of(state), wait
+      elseif state == HALF_OPEN then
+        probes[#probes + 1] = i
+      end
+    end
+    tokens[i] = struct.pack(TOKEN, generation, 0)
   end
 end
 
@@ -46,6 +51,6 @@ for _, i in ipairs(probes) do
   local ends = now + redis.call('HGET', key, 'probe_seconds')
   redis.call('ZADD', KEYS[3 * i + 2], ends, permit)
   redis.call('EXPIREAT', KEYS[3 * i + 2], math.ceil(ends) + 60)
-  tokens[i] = tokens[i] .. ':' .. permit
+  tokens[i] = struct.pack(TOKEN, struct.unpack('<I4', tokens[i]), permit)
 end
-return table.concat(tokens, ' ')
+return table.concat(tokens)

@@ -24,9 +24,8 @@ for i = 1, circuits() do
   if not version then
     redis.call('DEL', key, KEYS[3 * i + 1], KEYS[3 * i + 2])
     -- What every call reads comes first: a small hash is searched from its head.
-    redis.call('HSET', key, 'state', 'closed', 'generation', 1, 'hot', pack_hot({touch_at = 0, size = 1,
-      failure_threshold = 0, cursor = 0, filled = 0, failed = 0, slow = 0, in_a_row = 0, successes = 0, failures = 0,
-      flags = 0}))
+    changes().write_hot(key, {state = CLOSED, generation = 1, touch_at = 0, size = 1, failure_threshold = 0, cursor = 0,
+      filled = 0, failed = 0, slow = 0, in_a_row = 0, successes = 0, failures = 0, flags = 0})
     redis.call('HSET', key, 'name', ARGV[first], 'since', now, 'opens_in_a_row', 0, 'probe_successes', 0)
     put_in_force(i, fields, values, now)
   elseif tonumber(values[1]) > tonumber(version) then

@@ -19,7 +19,7 @@ end
 
 local all = {string.format('%.6f', now)}
 for i = 1, circuits() do
-  if look(i, now) then
+  if changes().look(i, now) then
     local circuit = redis.call('HMGET', KEYS[3 * i], 'name', 'recovery_attempts')
     local recoveries, recovered = {}, {}
     if circuit[2] then

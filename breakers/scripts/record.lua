@@ -8,7 +8,6 @@
 local now = clock()
 local failed, released = ARGV[1] == 'failure', ARGV[1] == 'release'
 local seconds = tonumber(ARGV[2])
-local token = string.gmatch(ARGV[3], '%S+')
 local told = {}
 
 local function tell(i, what, open_ms, reason)
@@ -16,106 +15,111 @@ local function tell(i, what, open_ms, reason)
   told[n + 1], told[n + 2], told[n + 3], told[n + 4] = i, what, open_ms, reason
 end
 
--- Open for recovery_timeout, longer each time by recovery_timeout_factor until the circuit has stayed closed a while.
-local function open(i, reason)
+-- What an outcome that was counted does to its circuit's state. As rare as `changes`, and made like them.
+local function judge(i, state, was_slow, in_a_row, failure_threshold, flags, filled, bad, slow)
   local key = KEYS[3 * i]
-  local c = redis.call('HMGET', key, 'state', 'since', 'opens_in_a_row', 'recovery_timeout', 'recovery_timeout_factor',
-    'recovery_timeout_max', 'recovery_timeout_jitter', 'calm_seconds')
-  local step, base, jitter = tonumber(c[3]), tonumber(c[4]), tonumber(c[7])
-  if c[1] == 'closed' and now - c[2] >= tonumber(c[8]) then
-    step = 0
+
+  -- Open for recovery_timeout, longer each time by recovery_timeout_factor until it has stayed closed a while.
+  local function open(reason)
+    local c = redis.call('HMGET', key, 'since', 'opens_in_a_row', 'recovery_timeout', 'recovery_timeout_factor',
+      'recovery_timeout_max', 'recovery_timeout_jitter', 'calm_seconds')
+    local step, base, jitter = tonumber(c[2]), tonumber(c[3]), tonumber(c[6])
+    if state == CLOSED and now - c[1] >= tonumber(c[7]) then
+      step = 0
+    end
+    local open_seconds = math.min(base * c[4] ^ step, math.max(base, c[5]))
+    if jitter > 0 then
+      -- Redis seeds every script alike.
+      math.randomseed(math.floor(now * 1e6) % 2147483647)
+      open_seconds = open_seconds * (1 + jitter * (2 * math.random() - 1))
+    end
+    redis.call('HSET', key, 'opens_in_a_row', step + 1)
+    changes().move(i, OPEN, reason, now, open_seconds)
+    tell(i, 'open', math.ceil(open_seconds * 1000), reason)
   end
-  local open_seconds = math.min(base * c[5] ^ step, math.max(base, c[6]))
-  if jitter > 0 then
-    -- Redis seeds every script alike.
-    math.randomseed(math.floor(now * 1e6) % 2147483647)
-    open_seconds = open_seconds * (1 + jitter * (2 * math.random() - 1))
+
+  local function judge_rates()
+    local c = redis.call('HMGET', key, 'min_samples_for_stats', 'failure_rate_threshold', 'slow_call_rate_threshold')
+    if filled < tonumber(c[1]) then
+      return
+    end
+    if c[2] and bad / filled >= tonumber(c[2]) then
+      open(string.format('%d of %d calls failed', bad, filled))
+    elseif c[3] and slow / filled >= tonumber(c[3]) then
+      open(string.format('%d of %d calls were slow', slow, filled))
+    end
   end
-  redis.call('HSET', key, 'opens_in_a_row', step + 1)
-  move(i, 'open', reason, now, open_seconds)
-  tell(i, 'open', math.ceil(open_seconds * 1000), reason)
+
+  local function judge_probe()
+    if failed then
+      open('the probe failed')
+    elseif was_slow and redis.call('HGET', key, 'slow_call_rate_threshold') then
+      open('the probe was slow')
+    else
+      local successes = redis.call('HINCRBY', key, 'probe_successes', 1)
+      if successes >= tonumber(redis.call('HGET', key, 'success_threshold')) then
+        changes().move(i, CLOSED, 'probes succeeded', now)
+        tell(i, 'closed', 0, 'probes succeeded')
+      end
+    end
+  end
+
+  if state == HALF_OPEN then
+    judge_probe()
+  elseif state == CLOSED and failure_threshold > 0 and in_a_row >= failure_threshold then
+    open(in_a_row .. ' failures in a row')
+  elseif state == CLOSED and flags % (2 * JUDGE_RATES) == JUDGE_RATES then
+    judge_rates()
+  end
 end
 
--- Why a CLOSED circuit has to open, if it has to.
-local function trouble(key, hot)
-  if hot.failure_threshold > 0 and hot.in_a_row >= hot.failure_threshold then
-    return hot.in_a_row .. ' failures in a row'
-  end
-  if hot.flags % (2 * JUDGE_RATES) < JUDGE_RATES then
-    return nil
-  end
-  local c = redis.call('HMGET', key, 'min_samples_for_stats', 'failure_rate_threshold', 'slow_call_rate_threshold')
-  if hot.filled < tonumber(c[1]) then
-    return nil
-  end
-  if c[2] and hot.failed / hot.filled >= tonumber(c[2]) then
-    return string.format('%d of %d calls failed', hot.failed, hot.filled)
-  end
-  if c[3] and hot.slow / hot.filled >= tonumber(c[3]) then
-    return string.format('%d of %d calls were slow', hot.slow, hot.filled)
-  end
-  return nil
-end
-
-local function judge_probe(i, slow)
-  local key = KEYS[3 * i]
-  if failed then
-    open(i, 'the probe failed')
-  elseif slow and redis.call('HGET', key, 'slow_call_rate_threshold') then
-    open(i, 'the probe was slow')
-  elseif redis.call('HINCRBY', key, 'probe_successes', 1) >= tonumber(redis.call('HGET', key, 'success_threshold')) then
-    move(i, 'closed', 'probes succeeded', now)
-    tell(i, 'closed', 0, 'probes succeeded')
-  end
-end
-
-local function count(i, state, hot)
+-- Count the outcome, and judge. Plain locals, for a table would cost as much as all the arithmetic.
+local function count(i, hot)
   local key, window = KEYS[3 * i], KEYS[3 * i + 1]
-  local slow, oldest = false, nil
-  if hot.flags >= JUDGE_SLOW then
+  local state, generation, touch_at, size, failure_threshold, cursor, filled, bad, slow, in_a_row, successes, failures,
+    flags = struct.unpack(HOT, hot)
+  local was_slow, oldest = false, nil
+  if flags >= JUDGE_SLOW then
     local c = redis.call('HMGET', key, 'slow_call_seconds', 'window_seconds')
-    slow = c[1] and seconds and seconds >= tonumber(c[1]) or false
+    was_slow = c[1] and seconds and seconds >= tonumber(c[1]) or false
     oldest = c[2] and now - c[2]
   end
-  push(window, hot, now, seconds or 0 / 0, failed, slow)
+  cursor, filled, bad, slow = push(window, size, cursor, filled, bad, slow, now, seconds or 0 / 0,
+    (failed and FAILED or 0) + (was_slow and SLOW or 0))
   if oldest then
-    drop_old(window, hot, oldest)
+    filled, bad, slow = drop_old(window, size, cursor, filled, bad, slow, oldest)
   end
   if failed then
-    hot.failures = hot.failures + 1
-    hot.in_a_row = hot.in_a_row + 1
+    failures = failures + 1
+    in_a_row = in_a_row + 1
   else
-    hot.successes = hot.successes + 1
-    hot.in_a_row = 0
+    successes = successes + 1
+    in_a_row = 0
   end
-  redis.call('HSET', key, 'hot', pack_hot(hot))
-  if slow then
+  redis.call('HSET', key, 'hot', struct.pack(HOT, state, generation, touch_at, size, failure_threshold, cursor, filled,
+    bad, slow, in_a_row, successes, failures, flags))
+  if was_slow then
     redis.call('HINCRBY', key, 'slow', 1)
   end
   -- A ring's first entry makes a new key, which has no expiry yet.
-  if hot.filled == 1 or now >= hot.touch_at then
-    touch(i, now)
+  if filled == 1 or now >= touch_at then
+    changes().touch(i, now)
   end
 
-  if state == 'closed' then
-    local reason = trouble(key, hot)
-    if reason then
-      open(i, reason)
-    end
-  elseif state == 'half_open' then
-    judge_probe(i, slow)
+  if failed or flags > 0 or state ~= CLOSED then
+    judge(i, state, was_slow, in_a_row, failure_threshold, flags, filled, bad, slow)
   end
 end
 
 -- Whether the token's part for circuit i belongs to its present generation and, if it names a permit, to a lease that
 -- still runs: else another probe may be in. The permit ends here.
-local function is_current(i, held, generation)
-  if not held or held == generation then
-    return true
-  end
-  local held_generation, permit = string.match(held, '^(%d+):(%d+)$')
-  if held_generation ~= generation then
+local function is_current(i, generation)
+  local held, permit = struct.unpack(TOKEN, ARGV[3], (i - 1) * TOKEN_SIZE + 1)
+  if held ~= generation then
     return false
+  end
+  if permit == 0 then
+    return true
   end
   local ends = redis.call('ZSCORE', KEYS[3 * i + 2], permit)
   redis.call('ZREM', KEYS[3 * i + 2], permit)
@@ -123,22 +127,24 @@ local function is_current(i, held, generation)
 end
 
 for i = 1, circuits() do
-  local held = token()
-  local circuit = redis.call('HMGET', KEYS[3 * i], 'state', 'generation', 'hot')
-  local state, generation = circuit[1], circuit[2]
-  if state == 'open' then
-    state, generation = look(i, now)
-    circuit[3] = redis.call('HGET', KEYS[3 * i], 'hot')
+  local key = KEYS[3 * i]
+  local hot = redis.call('HGET', key, 'hot')
+  if hot and string.byte(hot) == OPEN then
+    changes().look(i, now)
+    hot = redis.call('HGET', key, 'hot')
   end
-  if not state then
+  if not hot then
     tell(i, 'missing', 0, '')
-  elseif not is_current(i, held, generation) then
-    if not released then
-      redis.call('HINCRBY', KEYS[3 * i], 'stale', 1)
-      tell(i, 'stale', 0, 'the result belongs to an earlier generation or an ended lease')
+  else
+    local _, generation = struct.unpack(HOT_HEAD, hot)
+    if ARGV[3] ~= '' and not is_current(i, generation) then
+      if not released then
+        redis.call('HINCRBY', key, 'stale', 1)
+        tell(i, 'stale', 0, 'the result belongs to an earlier generation or an ended lease')
+      end
+    elseif not released then
+      count(i, hot)
     end
-  elseif not released then
-    count(i, state, read_hot(circuit[3]))
   end
 end
 return told

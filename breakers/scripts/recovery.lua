@@ -27,5 +27,5 @@ redis.call('HINCRBY', key, 'recoveries', ARGV[3])
 for _, kept in ipairs({history, tally}) do
   redis.call('EXPIRE', kept, math.ceil(idle_seconds))
 end
-touch(1, now)
+changes().touch(1, now)
 return 1

@@ -34,14 +34,14 @@ local function put_in_force(i, fields, values, now)
   end
   local c = redis.call('HMGET', key, 'hot', 'metrics_window_size', 'failure_threshold', 'failure_rate_threshold',
     'slow_call_rate_threshold', 'slow_call_seconds', 'window_seconds')
-  local hot = read_hot(c[1])
+  local hot = changes().read_hot(c[1])
   if hot.size ~= tonumber(c[2]) then
     resize(i, hot, tonumber(c[2]))
   end
   hot.failure_threshold = tonumber(c[3] or 0)
   hot.flags = ((c[4] or c[5]) and JUDGE_RATES or 0) + (c[6] and JUDGE_SLOW or 0) + (c[7] and JUDGE_AGE or 0)
-  redis.call('HSET', key, 'hot', pack_hot(hot))
-  touch(i, now)
+  changes().write_hot(key, hot)
+  changes().touch(i, now)
 end
 
 local function tell_settings(i, now)

@@ -4,7 +4,7 @@
 local now = clock()
 local states = {}
 for i = 1, circuits() do
-  local state, _, wait = look(i, now)
-  states[i] = {state or '', wait}
+  local state, _, wait = changes().look(i, now)
+  states[i] = state and {changes().name_of(state), wait} or {'', 0}
 end
 return states

@@ -9,37 +9,40 @@ local FAILED, SLOW = 1, 2
 -- Entries read at once when old ones are dropped.
 local CHUNK = 64
 
--- Append an outcome.
-local function push(window, hot, now, seconds, failed, slow)
-  if hot.filled < hot.size then
-    hot.filled = hot.filled + 1
-  elseif hot.failed + hot.slow > 0 then
-    local at = hot.cursor * ENTRY + ENTRY - 1
+-- Append an outcome; returns the window's four numbers as they are then.
+local function push(window, size, cursor, filled, failed, slow, now, seconds, flags)
+  if filled < size then
+    filled = filled + 1
+  elseif failed + slow > 0 then
+    local at = cursor * ENTRY + ENTRY - 1
     local old = string.byte(redis.call('GETRANGE', window, at, at)) or 0
-    hot.failed = hot.failed - old % 2
-    hot.slow = hot.slow - (old >= SLOW and 1 or 0)
+    failed = failed - old % 2
+    slow = slow - (old >= SLOW and 1 or 0)
   end
-  local flags = (failed and FAILED or 0) + (slow and SLOW or 0)
-  redis.call('SETRANGE', window, hot.cursor * ENTRY, struct.pack('<dfB', now, seconds, flags))
-  hot.cursor = (hot.cursor + 1) % hot.size
-  hot.failed = hot.failed + (failed and 1 or 0)
-  hot.slow = hot.slow + (slow and 1 or 0)
+  redis.call('SETRANGE', window, cursor * ENTRY, struct.pack('<dfB', now, seconds, flags))
+  if flags > 0 then
+    failed = failed + flags % 2
+    slow = slow + (flags >= SLOW and 1 or 0)
+  end
+  return (cursor + 1) % size, filled, failed, slow
 end
 
--- Drop entries older than `oldest` from the ring's tail. Each entry is dropped once: O(1) an outcome in the long run.
-local function drop_old(window, hot, oldest)
-  while hot.filled > 0 do
-    local tail = (hot.cursor - hot.filled) % hot.size
-    local count = math.min(CHUNK, hot.filled, hot.size - tail)
+-- Drop entries older than `oldest` from the ring's tail; returns the numbers that this changes. Each entry is dropped
+-- once: O(1) an outcome in the long run.
+local function drop_old(window, size, cursor, filled, failed, slow, oldest)
+  while filled > 0 do
+    local tail = (cursor - filled) % size
+    local count = math.min(CHUNK, filled, size - tail)
     local chunk = redis.call('GETRANGE', window, tail * ENTRY, (tail + count) * ENTRY - 1)
     for n = 0, count - 1 do
       local at, _, flags = struct.unpack('<dfB', chunk, n * ENTRY + 1)
       if at >= oldest then
-        return
+        return filled, failed, slow
       end
-      hot.filled = hot.filled - 1
-      hot.failed = hot.failed - flags % 2
-      hot.slow = hot.slow - (flags >= SLOW and 1 or 0)
+      filled = filled - 1
+      failed = failed - flags % 2
+      slow = slow - (flags >= SLOW and 1 or 0)
     end
   end
+  return filled, failed, slow
 end

@@ -201,7 +201,7 @@ class Histories(RuleBasedStateMachine):
         """What rates are judged by is what lies in the window."""
         root = self.gate.operations._keys.root
         hot = HOT.unpack(self.client.hget(f"{root}:state:{name}", "hot"))
-        _, size, _, cursor, filled, failed, slow = hot[:7]
+        size, _, cursor, filled, failed, slow = hot[3:9]
         ring = self.client.get(f"{root}:window:{name}") or b""
         flags = [ring[(cursor - 1 - age) % size * ENTRY.size + ENTRY.size - 1] for age in range(filled)]
         assert (failed, slow) == (sum(flag & 1 for flag in flags), sum(flag >> 1 for flag in flags))
