@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 
 from jobs.ports import free_port
+
+# No example is timed: what a machine is busy with beside the tests is no fault of theirs.
+hypothesis.settings.register_profile("breakwater", deadline=None)
+hypothesis.settings.load_profile("breakwater")
+
+
+def server_binary() -> str:
+    """The server that tests run on: ``BREAKWATER_TEST_REDIS_SERVER`` (Valkey will do too), else the system's."""
+    binary = os.environ.get("BREAKWATER_TEST_REDIS_SERVER") or shutil.which("redis-server")
+    if binary is None:
+        pytest.fail("redis-server is not installed: run `make setup`")
+    return binary
 
 
 class RedisServer:
     """A real redis-server. ``stop`` and ``start`` keep port and data: a test can take Redis away and bring it back."""
 
     def __init__(self, folder: Path) -> None:
-        binary = shutil.which("redis-server")
-        if binary is None:
-            pytest.fail("redis-server is not installed: run `make setup`")
-        self._binary = binary
+        self._binary = server_binary()
         self._folder = folder
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
