@@ -12,17 +12,13 @@ from functools import cached_property
 
 import psutil
 
-from breakers import CircuitBreakerRegistry
 from jobs.artefacts import artefact_store
 from jobs.batches import BatchStore, LeaseKeeper, Owner, Presence
 from jobs.browsers.pool import SessionPool
+from jobs.circuits import farm_circuits
 from jobs.connections import connect
 from jobs.session_teller import SessionTeller
 from jobs.settings import Settings, settings
-
-# Seconds that a probe may take: a test's default time limit doubled by level 3, and a slow launch. A longer one would
-# count as stale, and its circuit could not close.
-PROBE_SECONDS = 300.0
 
 # One value for a worker's main process and the children that it forks: whoever holds a lease with our BOOT and a pid
 # that is gone is dead.
@@ -42,13 +38,7 @@ class Backend:
         )
         self.presence = Presence(self.client, prefix=config.key_prefix)
         self.artefacts = artefact_store(self.client, config)
-        self.registry = CircuitBreakerRegistry(
-            self.client,
-            prefix=config.key_prefix,
-            failure_threshold=config.circuit_failure_threshold,
-            recovery_timeout=config.circuit_recovery_timeout,
-            probe_seconds=PROBE_SECONDS,
-        )
+        self.registry = farm_circuits(self.client, config)
 
 
 @dataclass

@@ -48,6 +48,11 @@ class RecoveryTrail:
         """A recovery leads to the next attempt."""
         self._led_by, self._began = action, now
 
+    @property
+    def led_by(self) -> Action | None:
+        """The recovery that led to the current attempt; None: it is the first."""
+        return self._led_by
+
     def passed(self) -> None:
         """What the bridge did went well: nothing of it counts for the next failure."""
         self.records.clear()

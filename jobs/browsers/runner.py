@@ -44,15 +44,16 @@ def run_test(
     adjustments: Adjustments,
     pool: SessionPool,
     should_stop: Callable[[], bool],
+    inputs: _Tensors | None = None,
 ) -> Measurement:
-    """Run the test in a warm session and check its numbers.
+    """Run the test in a warm session and check its numbers. ``inputs``: instead of those that the model's entry makes.
 
     Raises:
         TestFailure: wrong numbers, or a model that can't be run.
         BrowserFailure: the infrastructure failed.
         AttemptAborted: ``should_stop`` said so.
     """
-    entry, inputs, expected = _prepare(spec)
+    entry, inputs, expected = _prepare(spec, inputs)
     faults = faults_of(spec, attempt, browser)
     session = pool.session_for(browser, adjustments, faults)
     url = session.link.offer(entry.path)
@@ -73,13 +74,13 @@ def run_test(
     return _checked(entry, ran, expected)
 
 
-def simulate_test(spec: TestSpec) -> Measurement:
+def simulate_test(spec: TestSpec, inputs: _Tensors | None = None) -> Measurement:
     """Run the model natively instead of in a browser. The measurement names no browser, and says ``native``.
 
     Raises:
         TestFailure: wrong numbers, or a model that can't be run.
     """
-    entry, inputs, expected = _prepare(spec)
+    entry, inputs, expected = _prepare(spec, inputs)
     try:
         run = measure_native(entry.path, inputs, runs=RUNS)
     except _UNRUNNABLE as error:
@@ -101,11 +102,11 @@ class _Ran:
     outputs: _Tensors
 
 
-def _prepare(spec: TestSpec) -> tuple[ModelEntry, _Tensors, _Tensors]:
+def _prepare(spec: TestSpec, inputs: _Tensors | None) -> tuple[ModelEntry, _Tensors, _Tensors]:
     """The model, its inputs, and the outputs that native onnxruntime gives for them."""
     try:
         entry = entry_for(spec)
-        inputs = make_inputs(entry)
+        inputs = make_inputs(entry) if inputs is None else inputs
         return entry, inputs, native_run(entry, inputs).outputs
     except _UNRUNNABLE as error:
         raise TestFailure(str(error)) from error
