@@ -25,8 +25,7 @@ from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test, simulate_test
 from jobs.circuits import farm_circuits
 from jobs.connections import connect
-from jobs.models import ModelInvalid, catalogue, make_inputs
-from jobs.models.catalogue import own_entry
+from jobs.models import ModelInvalid, catalogue, entry_for, make_inputs
 from jobs.settings import settings
 from jobs.specs import Measurement, ModelSource, Platform, TestSpec
 from recovery import (
@@ -150,7 +149,7 @@ class BrowserAutomationBridge:
             CircuitOpenError: the browser's or the model type's circuit lets no call through now.
         """
         spec = self._spec(model_name)
-        self.model_type = spec.model_type
+        self.model_type = spec.model_type or self.model_type
         return await self._in_thread(lambda: self._run(spec, input_data))
 
     async def close(self) -> None:
@@ -220,7 +219,7 @@ class BrowserAutomationBridge:
     def _run(self, spec: TestSpec, input_data: Inputs | None) -> BridgeResult:
         browser = self.browser
         self._stop = stop = threading.Event()
-        names = (f"browser:{browser.value}", f"task:{spec.model_type.value}") if browser else ("task:simulation",)
+        names = (f"browser:{browser.value}", f"task:{spec.task_type}") if browser else ("task:simulation",)
         inputs = None if input_data is None else _inputs(spec, input_data)
         try:
             with self._registry.guard(*names, counted=(BrowserFailure,)):
@@ -233,7 +232,7 @@ class BrowserAutomationBridge:
             raise
         self._note_recovery(browser)
         result = BridgeResult(
-            model=spec.model, platform=spec.platform, asked_browser=self.asked_browser, browser=browser,
+            model=spec.model or "", platform=self.platform, asked_browser=self.asked_browser, browser=browser,
             degraded=browser not in {None, self.asked_browser}, simulated=browser is None,
             recovered=bool(self.trail.records), measurement=measurement,
         )  # fmt: skip
@@ -279,8 +278,7 @@ def _inputs(spec: TestSpec, given: Inputs) -> Mapping[str, NDArray[np.generic]]:
     if not isinstance(given, str):
         return given
     try:
-        entry = own_entry(spec.own_model) if spec.own_model else catalogue()[spec.model]
-        return make_inputs(entry, seed=zlib.crc32(given.encode()))
+        return make_inputs(entry_for(spec), seed=zlib.crc32(given.encode()))
     except (ModelInvalid, ValueError) as error:
         raise TestFailure(str(error)) from error
 

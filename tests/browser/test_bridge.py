@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,10 +47,17 @@ def world(redis_server: RedisServer, redis_client: object, monkeypatch: pytest.M
     settings.cache_clear()
 
 
-def kill_browsers(name: str) -> None:
-    for process in psutil.Process(os.getpid()).children(recursive=True):
-        if process.name().startswith(name) and "--type=" not in " ".join(process.cmdline()):
-            process.kill()
+def kill_in_next_run(bridge: BrowserAutomationBridge) -> None:
+    """A browser that dies before a test is just replaced; this one dies in the test."""
+    session = bridge._pool.session
+    assert session is not None
+    run_model = session.run_model
+
+    def killed(*arguments: object) -> object:
+        session.kill_browser()
+        return run_model(*arguments)  # type: ignore[arg-type]
+
+    session.run_model = killed  # type: ignore[method-assign,assignment]
 
 
 async def the_original_example(bridge: BrowserAutomationBridge, *, break_it: bool = False) -> tuple[object, bool]:
@@ -60,7 +66,7 @@ async def the_original_example(bridge: BrowserAutomationBridge, *, break_it: boo
         if not await bridge.launch(allow_simulation=True):
             return "not launched", False
         if break_it:
-            kill_browsers("firefox")
+            kill_in_next_run(bridge)
         return await bridge.run_test(model_name="whisper-tiny", input_data="This is a test input"), False
     except CircuitOpenError:
         return "skipped", False
@@ -163,7 +169,7 @@ def test_open_circuits_failures_and_cancelled_tests_in_one_life(redis_server: Re
 
             # All levels, until nothing is left.
             manager = ProgressiveRecoveryManager()
-            kill_browsers("chromium")
+            kill_in_next_run(bridge)
             with pytest.raises(BrowserFailure) as killed:
                 await bridge.run_test("bert-base-uncased")
             ways = []
