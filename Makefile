@@ -25,10 +25,10 @@ test: setup check ## Run every check and every test
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: check
-check: setup ## Lint, format check, types (Python, TypeScript, shell)
+check: setup ## Lint, format check, types (Python, TypeScript, shell, Dockerfile)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(npm) run --silent check
-	@$(BIN)/shellcheck docker/*.sh jobs/*.sh
+	@$(BIN)/shellcheck docker/*.sh jobs/*.sh && $(BIN)/hadolint docker/Dockerfile
 
 .PHONY: setup
 setup: system $(VENV)/.ready $(PAGE)/dist/.ready ## Install whatever is missing, and nothing else
@@ -64,6 +64,7 @@ $(PAGE)/dist/.ready: $(PAGE_SOURCES) $(PAGE)/node_modules/.ready
 .PHONY: lock
 lock: $(VENV)/.ready ## Resolve the Python dependencies anew
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --no-header --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra geckodriver --extra signing --constraint requirements.lock --generate-hashes --universal --python-version 3.11 --no-header --output-file docker/requirements.lock
 
 .PHONY: clean
 clean: ## Remove what setup made in this folder
