@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.batch_mistakes import explain, several, unknown
+from jobs.batches.values import Priority
 from jobs.models.catalogue import catalogue
 from jobs.own.table import OwnTestTable, own_tests
 from jobs.plan import DEFAULT_TIMEOUT, BadInput, Plan, PlannedFault, Selector, one_line
@@ -41,6 +42,8 @@ class _BatchFile(_Table):
     name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME)
     timeout: float = Field(default=DEFAULT_TIMEOUT, ge=1, le=3600, strict=True)
     repeat: int = Field(default=1, ge=1, le=10_000, strict=True)
+    priority: Priority = "normal"
+    fail_fast: bool = Field(default=False, strict=True)
     allow: frozenset[Literal["degraded", "simulated"]] = frozenset()
     isolation: Isolation | None = None
     matrix: _Matrix | None = None
@@ -82,6 +85,8 @@ def load_plan(path: Path) -> Plan:
         platforms=tuple(dict.fromkeys(matrix.platforms)),
         timeout=given.timeout,
         repeat=given.repeat,
+        priority=given.priority,
+        fail_fast=given.fail_fast,
         allow=frozenset(given.allow),
         exclude=tuple(matrix.exclude),
         faults=tuple(given.fault),

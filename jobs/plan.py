@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from jobs.batches.values import BatchHeader, Priority
 from jobs.models.catalogue import catalogue
 from jobs.specs import FaultKind, FaultSpec, Isolation, ModelSource, Platform, PythonTest, TestKind, TestSpec
 from recovery import BrowserType, ModelType
@@ -85,6 +88,16 @@ class OwnTest(BaseModel):
     timeout: float
 
 
+class Shard(NamedTuple):
+    """Every ``of``-th test of a batch, from the ``number``-th on, counted from 1: the part of one CI job of several."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
 @dataclass(frozen=True)
 class Plan:
     """A batch, validated whole. ``tests`` spells it out."""
@@ -105,6 +118,10 @@ class Plan:
 
     policy_overrides: Mapping[str, Any] = field(default_factory=dict)
     simulate: bool = False
+    priority: Priority = "normal"
+    fail_fast: bool = False
+    only_tests: frozenset[str] | None = None
+    shard: Shard | None = None
 
     @property
     def slug(self) -> str:
@@ -114,10 +131,34 @@ class Plan:
     @property
     def total(self) -> int:
         """Number of tests."""
-        return (len(list(self.cells())) + len(list(self.own_cells()))) * self.repeat
+        if self.only_tests is None and self.shard is None:
+            return (sum(1 for _ in self.cells()) + sum(1 for _ in self.own_cells())) * self.repeat
+        return sum(1 for _ in self.tests())
 
     def tests(self) -> Iterator[TestSpec]:
-        """Every test: the matrix in its order, then the users' own."""
+        """The tests of the batch: the matrix in its order, then the users' own."""
+        tests = self._every_test()
+        if self.only_tests is not None:
+            only = self.only_tests
+            tests = (test for test in tests if test.id in only)
+        if self.shard is not None:
+            tests = itertools.islice(tests, self.shard.number - 1, None, self.shard.of)
+        return tests
+
+    def header(self, batch: str | None = None) -> BatchHeader:
+        """What is true of the whole batch; with an id of its own if none is given."""
+        return BatchHeader(
+            id=batch or f"{self.slug}-{uuid.uuid4().hex[:8]}",
+            name=self.name,
+            created_at=time.time(),
+            allow=self.allow,
+            policy=self.policy_overrides,
+            priority=self.priority,
+            fail_fast=self.fail_fast,
+            total=self.total,
+        )
+
+    def _every_test(self) -> Iterator[TestSpec]:
         for first in itertools.chain(self._matrix_tests(), self._own_tests()):
             yield first
             for number in range(2, self.repeat + 1):

@@ -92,7 +92,8 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
     except AttemptAborted:
         if lease.claim_state() == "cancelled":
             seconds = claim.claimed_at - claim.first_claimed_at + time.monotonic() - started
-            backend.store.finish(claim, cancelled_verdict(claim.spec, claim.history, round(seconds, 3)))
+            why = backend.store.why_cancelled(claim.batch)
+            backend.store.finish(claim, cancelled_verdict(claim.spec, claim.history, round(seconds, 3), why))
         return None
     except TestFailure as failure:
         entry = record("failed", str(failure))

@@ -34,8 +34,10 @@ class Advancing(Claims):
             claim.test, claim.number, claim.fence, record.model_dump_json(), attempt, self.lease_seconds,
         )  # fmt: skip
         outcome, history = text(reply[0]), (*claim.history, record)
-        if outcome == "cancelled" and self.finish(claim, cancelled_verdict(claim.spec, history, _ended(claim, record))):
-            return None
+        if outcome == "cancelled":
+            why = self.why_cancelled(claim.batch)
+            if self.finish(claim, cancelled_verdict(claim.spec, history, _ended(claim, record), why)):
+                return None
         if outcome != "ok":
             raise StaleAttempt(stale(claim))
         row = Row.model_validate_json(reply[1])

@@ -1,5 +1,6 @@
 -- Make a staged batch real, all at once. Its messages then go to their queues by feed.lua.
--- ARGV: batch, header, digest, total, prefix of the staged keys, queues (JSON list), staged per queue (JSON list)
+-- ARGV: batch, header, digest, total, prefix of the staged keys, queues (JSON list), staged per queue (JSON list),
+--       priority, 1 if the first failure cancels
 -- Reply: published | same | conflict | lost
 local header, digest, total, staged = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local queues, sizes = cjson.decode(ARGV[6]), cjson.decode(ARGV[7])
@@ -30,7 +31,11 @@ for index, queue in ipairs(queues) do
   adopt('feed:' .. queue, FEED .. queue)
   redis.call('HSET', COUNTS, 'queued:' .. queue, sizes[index])
 end
-redis.call('HSET', BATCH, 'header', header, 'digest', digest, 'state', 'open', 'left', total, 'queues', ARGV[6])
+redis.call('HSET', BATCH, 'header', header, 'digest', digest, 'state', 'open', 'left', total, 'queues', ARGV[6],
+  'priority', ARGV[8])
+if ARGV[9] == '1' then
+  redis.call('HSET', BATCH, 'fail_fast', 1)
+end
 redis.call('SADD', OPEN, ARGV[1])
 redis.call('ZADD', RECENT, now(), ARGV[1])
 redis.call('ZREMRANGEBYRANK', RECENT, 0, -1001)

@@ -13,5 +13,5 @@ write_row(test, row)
 if is_cancelled() then
   return 'cancelled'
 end
-redis.call('LPUSH', row.queue, ARGV[5])
+push(row.queue, ARGV[5], true)
 return 'sent'

@@ -2,7 +2,9 @@
 --
 -- <p> is the store's prefix, <b> a batch id. Batches need one Redis, as Celery's queues do (no Cluster): the key of a
 -- queue's waiting tests is derived from the queue's name.
---   KEYS[1]  <p>:batch:<b>           hash    header (JSON), digest, state (open | finished), left, cancelled (time)
+--   KEYS[1]  <p>:batch:<b>           hash    header (JSON), digest, state (open | finished), left, queues (JSON),
+--                                            priority, fail_fast (1: the first failure cancels), cancelled (time),
+--                                            why (it was cancelled)
 --   KEYS[2]  <p>:batch:<b>:rows      hash    test -> row, JSON: {status, number, fence, queue, browser, level, strategy,
 --                                            adjustments (JSON text), owner (JSON text), call (that claimed it), claimed_at,
 --                                            first_claimed_at}
@@ -23,7 +25,8 @@
 --   KEYS[16] <p>:batches:recent      zset    batch -> when it was published; the latest 1,000, finished ones too
 --   KEYS[17] <p>:totals              hash    what the farm did so far, for metrics (names: totals.py)
 -- Besides: <p>:batch:<b>:staged:<token>:… (publish.py), <p>:batches:reaper (reaper.py), <p>:nodes… (presence.py).
--- A queue of Celery's is the list of the queue's own name: LPUSH in, BRPOP out.
+-- A queue of Celery's is the list of the queue's own name: LPUSH in, BRPOP out. A batch of high priority goes in at the
+-- other end, before all others; one of low priority into the list that workers look at when that one is empty.
 -- ARGV[1] is always the batch id; times are seconds.
 
 local BATCH, ROWS, SPECS, HISTORY, VERDICTS, COUNTS, EVENTS, PARKED_HERE =
@@ -33,6 +36,8 @@ local QUEUED, FEED, LEASES, PARKED, OPEN, FEEDING, CANCELLING, RECENT, TOTALS =
 local EVENTS_KEPT = 10000
 -- Upper bounds of the buckets (s) that durations are counted in.
 local BUCKETS = {0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300}
+-- The name that kombu gives to the list of its priority 6.
+local LOW = '\6\0226'
 
 local function now()
   local time = redis.call('TIME')
@@ -79,6 +84,31 @@ local function count_attempt(record)
   local browser = type(record.browser) == 'string' and record.browser or 'none'
   redis.call('HINCRBY', TOTALS, 'attempts:' .. record.outcome .. ':' .. browser, 1)
   measure('attempt:' .. browser, record.seconds)
+end
+
+-- The list that this batch's messages for a queue lie in.
+local function list_of(queue)
+  return redis.call('HGET', BATCH, 'priority') == 'low' and queue .. LOW or queue
+end
+
+-- Push a message to its queue; `first`: it has waited its turn already.
+local function push(queue, message, first)
+  local side = (first or redis.call('HGET', BATCH, 'priority') == 'high') and 'RPUSH' or 'LPUSH'
+  redis.call(side, list_of(queue), message)
+end
+
+-- Nothing of this batch is to be claimed or fed from here on.
+local function mark_cancelled(why, by)
+  if redis.call('HSETNX', BATCH, 'cancelled', now()) == 0 then
+    return
+  end
+  redis.call('HSET', BATCH, 'why', why)
+  for _, queue in ipairs(cjson.decode(redis.call('HGET', BATCH, 'queues'))) do
+    redis.call('UNLINK', FEED .. queue)
+  end
+  redis.call('SREM', FEEDING, ARGV[1])
+  redis.call('SADD', CANCELLING, ARGV[1])
+  emit('cancelled', 'by', by)
 end
 
 -- Take a test out of where its row says it is, put it where it goes, and count both. `score` is the time that the
@@ -145,6 +175,9 @@ local function settle(test, row, verdict, outcome, expiry)
   emit('verdict', 'test', test, 'number', row.number, 'queue', row.queue, 'verdict', verdict)
   count_verdict(outcome, verdict)
   if redis.call('HINCRBY', BATCH, 'left', -1) > 0 then
+    if (outcome == 'failed' or outcome == 'error') and redis.call('HEXISTS', BATCH, 'fail_fast') == 1 then
+      mark_cancelled('fail_fast', '')
+    end
     return
   end
   redis.call('HSET', BATCH, 'state', 'finished')

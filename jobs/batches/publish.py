@@ -85,6 +85,7 @@ class Publishing(Keyspace):
                     "commit", header.id,
                     header.model_copy(update={"total": total}).model_dump_json(), content.digest(), total, staged,
                     json.dumps(queues), json.dumps([sizes[queue] for queue in queues]),
+                    header.priority, int(header.fail_fast),
                 )
             )  # fmt: skip
             committed = reply == "published"

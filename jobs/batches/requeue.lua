@@ -7,5 +7,5 @@ if not row or row.status ~= 'queued' or row.number ~= tonumber(ARGV[3]) or is_ca
   return 0
 end
 redis.call('ZADD', QUEUED .. row.queue, now(), test)
-redis.call('LPUSH', row.queue, ARGV[4])
+push(row.queue, ARGV[4])
 return 1

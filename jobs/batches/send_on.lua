@@ -15,5 +15,5 @@ write_row(test, row)
 if is_cancelled() then
   return 'cancelled'
 end
-redis.call('LPUSH', queue, ARGV[8])
+push(queue, ARGV[8])
 return 'sent'

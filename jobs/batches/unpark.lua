@@ -14,5 +14,5 @@ if row.status ~= 'parked' or row.number ~= tonumber(ARGV[3]) or not due or tonum
 end
 move(test, row, 'queued', row.queue, time)
 write_row(test, row)
-redis.call('LPUSH', row.queue, ARGV[4])
+push(row.queue, ARGV[4])
 return 1

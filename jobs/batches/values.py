@@ -14,6 +14,9 @@ from recovery.adjustments import Adjustments
 from recovery.history import AttemptRecord
 from recovery.kinds import BrowserType, RecoveryLevel
 
+Priority = Literal["high", "normal", "low"]
+"""Which tests a worker takes first: ``high`` before all that wait, ``low`` when nothing else waits."""
+
 BATCH_ID = r"^[A-Za-z0-9._-]{1,100}$"
 
 
@@ -53,6 +56,8 @@ class BatchHeader(_Value):
     created_at: float = Field(description="Unix time, seconds, the client's clock; no part of the content")
     allow: frozenset[Literal["degraded", "simulated"]] = frozenset()
     policy: dict[str, JsonValue] = Field(default_factory=dict, description="overrides of the recovery policy")
+    priority: Priority = "normal"
+    fail_fast: bool = Field(default=False, description="the first test that fails, or ends as error, cancels the rest")
     total: int = Field(default=0, ge=0, description="number of tests; filled in by publish")
 
     @field_serializer("allow")

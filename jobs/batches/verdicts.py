@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, cast
 
 import redis
 
@@ -14,6 +15,16 @@ from recovery.history import AttemptRecord
 
 # Tests closed, or verdicts read, per trip.
 _CHUNK = 500
+
+CancelReason = Literal["asked", "fail_fast", "revoked", "abandoned"]
+
+CANCELLED: Mapping[CancelReason, str] = {
+    "asked": "the batch was cancelled",
+    "fail_fast": "another test of the batch failed, and the batch ends at the first failure",
+    "revoked": "the task was revoked",
+    "abandoned": "the batch was not finished in time",
+}
+"""The reason that a ``cancelled`` verdict gives."""
 
 
 class Verdicts(Keyspace):
@@ -44,7 +55,7 @@ class Verdicts(Keyspace):
                 yield Verdict.model_validate_json(verdict)
             start += len(page)
 
-    def cancel(self, batch: str, by: str = "") -> None:
+    def cancel(self, batch: str, by: str = "", why: CancelReason = "asked") -> None:
         """Cancel a batch: waiting tests get a ``cancelled`` verdict, running ones learn it when they renew.
 
         A finished batch stays as it is. ``by``: who asked for it, for the batch's events. Should this process die on
@@ -53,21 +64,26 @@ class Verdicts(Keyspace):
         Raises:
             UnknownBatch: there is no such batch.
         """
-        if text(self.run("cancel", batch, by)) == "unknown":
+        if text(self.run("cancel", batch, why, by)) == "unknown":
             raise UnknownBatch(f"no batch {batch!r}: never published here, or finished and expired")
         while self.close_some(batch):
             pass
 
+    def why_cancelled(self, batch: str) -> CancelReason:
+        """Why the batch was cancelled, for the verdicts of its tests."""
+        why = self.client.hget(self.key(batch), "why")
+        return cast("CancelReason", text(why)) if why else "asked"
+
     def close_some(self, batch: str) -> bool:
         """Give some waiting tests of a cancelled batch their verdict; whether there were any."""
         waiting = self.run("waiting", batch, _CHUNK)
-        now = redis_time(self.client)
+        now, why = redis_time(self.client), self.why_cancelled(batch)
         with self.client.pipeline(transaction=False) as pipe:
             for _, row_json, spec_json, records in waiting:
                 row = Row.model_validate_json(row_json)
                 spec, history = TestSpec.model_validate_json(spec_json), read_history(records)
                 seconds = max(0.0, now - row.first_claimed_at) if row.first_claimed_at else 0.0
-                self.close(batch, spec, row.number, history, seconds=seconds, pipe=pipe)
+                self.close(batch, spec, row.number, history, seconds=seconds, why=why, pipe=pipe)
             pipe.execute()
         return bool(waiting)
 
@@ -79,19 +95,22 @@ class Verdicts(Keyspace):
         history: Sequence[AttemptRecord],
         *,
         seconds: float,
+        why: CancelReason | None = None,
         pipe: redis.client.Pipeline | None = None,
     ) -> None:
         """Give a test of a cancelled batch that waits, as this attempt, its verdict; else do nothing."""
-        verdict = cancelled_verdict(spec, history, seconds).model_dump_json()
+        verdict = cancelled_verdict(spec, history, seconds, why or self.why_cancelled(batch)).model_dump_json()
         self.run("close", batch, spec.id, number, verdict, Outcome.CANCELLED.value, self.expiry_seconds, pipe=pipe)
 
 
-def cancelled_verdict(spec: TestSpec, history: Sequence[AttemptRecord], seconds: float) -> Verdict:
+def cancelled_verdict(
+    spec: TestSpec, history: Sequence[AttemptRecord], seconds: float, why: CancelReason = "asked"
+) -> Verdict:
     """The verdict of a test whose batch was cancelled. ``seconds``: since it was first claimed, 0 if it never was."""
     return Verdict(
         test=spec.id,
         outcome=Outcome.CANCELLED,
-        reason="the batch was cancelled",
+        reason=CANCELLED[why],
         asked_browser=spec.browser,
         browser=None,
         kind=spec.kind,

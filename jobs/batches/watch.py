@@ -73,6 +73,11 @@ class Watching(Keyspace):
             if row is not None
         ]
 
+    def last_event_at(self, batch: str) -> float | None:
+        """When something happened to a batch last, Unix time, seconds, Redis's clock; None: never."""
+        reply: Any = self.client.xrevrange(self.key(batch, ":events"), count=1)
+        return read_event(*reply[0]).at if reply else None
+
     def events(self, batch: str, after: str = "0", block_ms: int = 0) -> list[BatchEvent]:
         """Some events after the one of this id, oldest first; ``"0"``: from the first one kept (the last 10,000 or so).
 

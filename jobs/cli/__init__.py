@@ -12,10 +12,15 @@ import click
 import redis
 from pydantic import ValidationError
 
+from jobs.cli.cancel import cancel
 from jobs.cli.circuits import circuits
 from jobs.cli.demo import demo
+from jobs.cli.enqueue import enqueue
 from jobs.cli.recovery import recovery
+from jobs.cli.report import report
 from jobs.cli.run import run
+from jobs.cli.wait import wait
+from jobs.cli.watch import watch
 from jobs.cli.workers import workers
 from jobs.connections import RedisUnavailable, without_password
 from jobs.farm import FarmFailure
@@ -34,6 +39,8 @@ def breakwater() -> None:
 
 
 breakwater.add_command(run)
+for _command in (enqueue, wait, watch, report, cancel):
+    breakwater.add_command(_command)
 breakwater.add_command(demo)
 breakwater.add_command(circuits)
 breakwater.add_command(workers)

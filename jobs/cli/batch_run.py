@@ -1,144 +1,152 @@
-"""Take a plan through a farm: publish, wait, cancel on Ctrl-C, report. ``run`` and ``demo`` are both made of this."""
+"""Take a plan through a farm: publish, wait, cancel on Ctrl-C, sum up. Every command that waits is made of this."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import redis
+from typing import Literal
 
 from breakers import CircuitMetrics
-from jobs import tasks
-from jobs.batches import BatchHeader, Claim, Owner, Reaper, StaleAttempt
-from jobs.batches.unmanned import GRACE, UnmannedQueues
-from jobs.browsers.finding import installed_browsers
+from jobs.batches import BatchConflict, BatchHeader, DuplicateTest, UnknownBatch
+from jobs.batches.unmanned import GRACE
+from jobs.cli.farms import FarmInUse, farm_for
 from jobs.cli.views import View
-from jobs.connections import connect_checked, without_password
-from jobs.farm import Farm
-from jobs.plan import Plan
-from jobs.settings import settings
-from jobs.specs import Verdict
-from jobs.worker import BOOT, Backend
+from jobs.farm import FarmFailure
+from jobs.plan import BadInput, Plan
+from jobs.reports.summary import Summary, is_green, summarise
+from jobs.specs import Outcome, Verdict
+from jobs.waiting import Waiting
+from jobs.worker import Backend
 
-# Milliseconds that one read of the event stream waits; also how late a Ctrl-C may be heard.
-_BLOCK_MS = 500
-# Seconds between two rounds of reaping and tending.
-_ROUND = 1.0
 # Seconds that workers have to notice a cancelled batch before the command leaves them to it.
 _CANCEL_GRACE = 8.0
-# Seconds that Redis may be away while a command waits.
-_REDIS_ABSENCE = 60.0
+# Verdicts of note that are kept for the screen; the reports have all.
+MOST_NOTABLE = 1000
 
 
 @dataclass(frozen=True)
 class Ran:
-    """A batch that ended: all its verdicts, and the circuits as they stood then."""
+    """A batch as it stands when a command is done with it, finished or not."""
 
     header: BatchHeader
+    summary: Summary
+    notable: tuple[Verdict, ...]
+    """Verdicts that are not simply passed, up to ``MOST_NOTABLE``."""
+    not_green: tuple[str, ...]
+    """The tests whose verdict is not as the batch wants it."""
     verdicts: tuple[Verdict, ...]
+    """All verdicts, if they were asked for: they may be a million."""
     circuits: dict[str, CircuitMetrics]
     seconds: float
 
-
-@contextmanager
-def farm_for(plan: Plan, concurrency: int, log_dir: Path | None) -> Iterator[tuple[Backend, Farm | None, str]]:
-    """The farm to use: the one behind ``BREAKWATER_REDIS_URL``, or an embedded one that ends with the block.
-
-    Raises:
-        RedisUnavailable, FarmFailure: in one line, within seconds.
-    """
-    config = settings()
-    if "redis_url" in config.model_fields_set:
-        connect_checked(config.redis_url).close()
-        yield Backend(config), None, f"the farm at {without_password(config.redis_url)}"
-        return
-    browsers = plan.all_browsers() | set(installed_browsers(config))
-    with Farm(sorted(browsers), concurrency=concurrency, log_dir=log_dir) as farm:
-        names = ", ".join(sorted(browsers))
-        yield (
-            Backend(config.model_copy(update={"redis_url": farm.url})),
-            farm,
-            f"an embedded farm ({names}, simulation)",
-        )
+    @property
+    def finished(self) -> bool:
+        """Whether every test has its verdict."""
+        return self.summary.total == self.header.total
 
 
-def run_plan(plan: Plan, view: View, *, concurrency: int = 1, log_dir: Path | None = None) -> Ran:
-    """Publish the plan and wait until every test has its verdict.
+def run_plan(
+    plan: Plan,
+    view: View,
+    *,
+    batch: str | None = None,
+    concurrency: int = 1,
+    log_dir: Path | None = None,
+    keep_verdicts: bool = True,
+) -> Ran:
+    """Publish the plan, under the id that is given, and wait until every test has its verdict.
 
     Ctrl-C cancels the batch: its tests end as ``cancelled`` and are in the result like all others.
     """
     started = time.monotonic()
-    with farm_for(plan, concurrency, log_dir) as (backend, farm, where):
-        header = BatchHeader(
-            id=f"{plan.slug}-{uuid.uuid4().hex[:8]}",
-            name=plan.name,
-            created_at=time.time(),
-            allow=plan.allow,
-            policy=plan.policy_overrides,
-            total=plan.total,
-        )
+    try:
+        with farm_for(plan.all_browsers(), concurrency, log_dir) as farm:
+            header = publish(farm.backend, plan, batch)
+            follow(farm, header, view, on_interrupt="cancel")
+            return sum_up(farm.backend, header.id, keep_verdicts, time.monotonic() - started)
+    except UnknownBatch as error:
+        raise FarmFailure(f"the batch is gone: its Redis lost its data ({error})") from error
+
+
+def publish(backend: Backend, plan: Plan, batch: str | None = None) -> BatchHeader:
+    """Publish the plan; if a batch of this id and content is there already, it is that one.
+
+    Raises:
+        BadInput: the id is taken by other content, or the plan names a test twice.
+    """
+    header = plan.header(batch)
+    try:
         backend.store.publish(header, plan.tests())
+    except (BatchConflict, DuplicateTest) as error:
+        raise BadInput(str(error)) from error
+    return header
+
+
+def follow(
+    farm: FarmInUse,
+    header: BatchHeader,
+    view: View,
+    *,
+    on_interrupt: Literal["cancel", "leave"],
+    serve: bool = True,
+    seconds: float | None = None,
+) -> None:
+    """Show a batch until it is finished, or for ``seconds``."""
+    backend = farm.backend
+    try:
+        view.started(header, farm.where)
+        if farm.embedded is None:
+            _say_what_is_unmanned(backend, header.id, view)
+        tend = farm.embedded.tend if farm.embedded else None
         try:
-            view.started(header, where)
-            if farm is None:
-                _say_what_is_unmanned(backend, header.id, view)
-            try:
-                wait(backend, header.id, view, farm.tend if farm else None)
-            except KeyboardInterrupt:
-                view.noted("interrupted: cancelling the batch; Ctrl-C again leaves at once")
-                backend.store.cancel(header.id)
-                wait(backend, header.id, view, None, seconds=_CANCEL_GRACE)
-        finally:
-            view.close()
-        verdicts = tuple(backend.store.verdicts(header.id))
-        return Ran(header, verdicts, backend.registry.get_metrics()["circuits"], time.monotonic() - started)
+            Waiting(backend, header.id, view, serve=serve, tend=tend).until_finished(seconds)
+        except KeyboardInterrupt:
+            if on_interrupt == "leave":
+                raise
+            view.noted("interrupted: cancelling the batch; Ctrl-C again leaves at once")
+            backend.store.cancel(header.id)
+            Waiting(backend, header.id, view).until_finished(_CANCEL_GRACE)
+    finally:
+        view.close()
+
+
+def sum_up(backend: Backend, batch: str, keep_verdicts: bool, seconds: float | None = None) -> Ran:
+    """The batch's verdicts so far, counted. ``seconds``: how long it took; unless known, as its verdicts tell.
+
+    Raises:
+        UnknownBatch: there is no such batch.
+    """
+    header = backend.store.header(batch)
+    notable: list[Verdict] = []
+    not_green: list[str] = []
+    kept: list[Verdict] = []
+
+    def passing() -> Iterator[Verdict]:
+        for verdict in backend.store.verdicts(batch):
+            if _is_notable(verdict) and len(notable) < MOST_NOTABLE:
+                notable.append(verdict)
+            if not is_green(verdict, header.allow):
+                not_green.append(verdict.test)
+            if keep_verdicts:
+                kept.append(verdict)
+            yield verdict
+
+    summary = summarise(passing(), header.allow)
+    circuits = backend.registry.get_metrics()["circuits"]
+    if seconds is None:
+        seconds = max(0.0, (backend.store.last_event_at(batch) or 0.0) - header.created_at)
+    return Ran(header, summary, tuple(notable), tuple(not_green), tuple(kept), circuits, seconds)
+
+
+def _is_notable(verdict: Verdict) -> bool:
+    return verdict.outcome is not Outcome.PASSED or verdict.recovered or verdict.degraded or verdict.simulated
 
 
 def _say_what_is_unmanned(backend: Backend, batch: str, view: View) -> None:
+    progress = backend.store.progress(batch)
     manned = backend.presence.live_queues()
-    missing = [queue for queue in backend.store.progress(batch).queues if not manned.get(queue)]
+    missing = [queue for queue, counts in progress.queues.items() if counts.queued and not manned.get(queue)]
     if missing:
         view.noted(f"no worker serves {', '.join(missing)} now; waiting {GRACE:.0f} s for one")
-
-
-def wait(
-    backend: Backend, batch: str, view: View, tend: Callable[[], list[str]] | None, seconds: float | None = None
-) -> None:
-    """Follow a batch until it is finished, or for ``seconds``. Does a reaper's rounds meanwhile."""
-    reaper = Reaper(backend.store)
-    owner = Owner(node="client", boot=BOOT, pid=os.getpid())
-    unmanned = UnmannedQueues(backend.store, backend.presence, batch, owner)
-    ends = None if seconds is None else time.monotonic() + seconds
-    after, next_round, redis_seen = "0", 0.0, time.monotonic()
-    while ends is None or time.monotonic() < ends:
-        try:
-            for event in backend.store.events(batch, after, _BLOCK_MS):
-                after = event.id
-                view.happened(event)
-                if event.type == "finished":
-                    return
-            progress = backend.store.progress(batch)
-            view.progressed(progress)
-            if time.monotonic() >= next_round:
-                reaper.tick(lambda claim: tasks.worker_lost(backend, claim))
-                for claim in unmanned.claims(progress):
-                    _hand_over(backend, claim)
-                next_round = time.monotonic() + _ROUND
-            redis_seen = time.monotonic()
-        except (redis.ConnectionError, redis.TimeoutError):
-            if time.monotonic() - redis_seen > _REDIS_ABSENCE:
-                raise
-            time.sleep(0.2)
-        for name in tend() if tend else ():
-            view.noted(f"the embedded {name} died and was started again")
-
-
-def _hand_over(backend: Backend, claim: Claim) -> None:
-    with contextlib.suppress(StaleAttempt):  # a worker came after all
-        tasks.nobody_serves(backend, claim)

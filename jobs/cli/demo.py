@@ -10,9 +10,10 @@ from rich.console import Console
 
 from jobs.cli import tables
 from jobs.cli.batch_run import run_plan
-from jobs.cli.run import make_folder, view_for
+from jobs.cli.endings import exit_code
+from jobs.cli.run import make_folder
+from jobs.cli.views import view_for
 from jobs.plan import Plan, PlannedFault, matrix_plan
-from jobs.reports.summary import ExitCode, summarise
 from jobs.specs import FaultKind, Platform
 from recovery import BrowserType
 
@@ -66,10 +67,10 @@ def demo(
         simulate=simulate,
     )
     ran = run_plan(plan, view_for(console), log_dir=log_dir)
-    summary = summarise(ran.verdicts, plan.allow)
+    summary = ran.summary
     tables.print_verdicts(console, ran.verdicts, title="Verdicts")
     if not no_stats:
         tables.print_recoveries(console, summary)
         tables.print_circuits(console, ran)
     tables.print_summary(console, summary, ran.seconds)
-    return int(summary.exit_code if len(ran.verdicts) == ran.header.total else ExitCode.INTERRUPTED)
+    return exit_code(ran)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from jobs.cli.batch_run import Ran
 from jobs.cli.circuits import summary_table
-from jobs.cli.views import STYLES, show_verdict
+from jobs.cli.phrases import STYLES, show_verdict
 from jobs.reports.summary import Summary
 from jobs.specs import Outcome, Verdict
 from recovery import RecoveryLevel

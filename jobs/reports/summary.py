@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from jobs.batches.verdicts import CANCELLED
 from jobs.reports.thresholds import Comparison
 from jobs.specs import Outcome, Verdict
 from recovery import RecoveryLevel
@@ -51,8 +52,11 @@ def summarise(verdicts: Iterable[Verdict], allow: Collection[str], comparison: C
     marks: Counter[str] = Counter()
     tried: Counter[RecoveryLevel] = Counter()
     recovered: Counter[RecoveryLevel] = Counter()
+    interrupted = False
     for verdict in verdicts:
         outcomes[verdict.outcome] += 1
+        # A batch that was to end at its first failure did what it should: that failure is what counts.
+        interrupted |= verdict.outcome is Outcome.CANCELLED and verdict.reason != CANCELLED["fail_fast"]
         marks.update(mark for mark in ("recovered", "degraded", "simulated") if getattr(verdict, mark))
         for entry in verdict.attempts:
             if entry.level is not None and entry.outcome != "circuit_open":
@@ -65,12 +69,20 @@ def summarise(verdicts: Iterable[Verdict], allow: Collection[str], comparison: C
         marks={mark: marks[mark] for mark in ("recovered", "degraded", "simulated")},
         recoveries={level: LevelCounts(tried[level], recovered[level]) for level in RecoveryLevel},
         not_allowed=not_allowed,
-        exit_code=_exit_code(outcomes, is_spoilt=bool(not_allowed or (comparison and comparison.regressions))),
+        exit_code=_exit_code(
+            outcomes, interrupted, is_spoilt=bool(not_allowed or (comparison and comparison.regressions))
+        ),
     )
 
 
-def _exit_code(outcomes: Counter[Outcome], *, is_spoilt: bool) -> ExitCode:
-    if outcomes[Outcome.CANCELLED]:
+def is_green(verdict: Verdict, allow: Collection[str]) -> bool:
+    """Whether the verdict is as the batch wants it."""
+    marks = {"degraded": verdict.degraded, "simulated": verdict.simulated}
+    return verdict.outcome is Outcome.PASSED and not any(marks[mark] and mark not in allow for mark in marks)
+
+
+def _exit_code(outcomes: Counter[Outcome], interrupted: bool, *, is_spoilt: bool) -> ExitCode:
+    if interrupted:
         return ExitCode.INTERRUPTED
     if outcomes[Outcome.ERROR]:
         return ExitCode.INFRASTRUCTURE

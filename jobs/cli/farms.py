@@ -1,0 +1,60 @@
+"""The farm that a command works with: the one behind ``BREAKWATER_REDIS_URL``, or an embedded one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from jobs.browsers.finding import installed_browsers
+from jobs.connections import connect_checked, without_password
+from jobs.farm import Farm
+from jobs.plan import BadInput
+from jobs.settings import settings
+from jobs.worker import Backend
+from recovery import BrowserType
+
+
+class FarmInUse(NamedTuple):
+    """A farm, and how to name it. ``embedded``: it is ours, and ends with us."""
+
+    backend: Backend
+    where: str
+    embedded: Farm | None = None
+
+
+def is_named() -> bool:
+    """Whether the user named a farm."""
+    return "redis_url" in settings().model_fields_set
+
+
+def standing_farm(command: str) -> FarmInUse:
+    """The farm behind ``BREAKWATER_REDIS_URL``.
+
+    Raises:
+        BadInput: none is named, and what ``command`` does makes no sense in an embedded one.
+        RedisUnavailable: nothing answers there.
+    """
+    config = settings()
+    if not is_named():
+        raise BadInput(f"{command}: BREAKWATER_REDIS_URL is not set; set it to the Redis of the farm")
+    connect_checked(config.redis_url).close()
+    return FarmInUse(Backend(config), f"the farm at {without_password(config.redis_url)}")
+
+
+@contextmanager
+def farm_for(browsers: Collection[BrowserType], concurrency: int, log_dir: Path | None) -> Iterator[FarmInUse]:
+    """The farm that is named, or else an embedded one with these and all installed browsers, for the block.
+
+    Raises:
+        RedisUnavailable, FarmFailure: in one line, within seconds.
+    """
+    if is_named():
+        yield standing_farm("run")
+        return
+    config = settings()
+    names = sorted({*browsers, *installed_browsers(config)})
+    with Farm(names, concurrency=concurrency, log_dir=log_dir) as farm:
+        backend = Backend(config.model_copy(update={"redis_url": farm.url}))
+        yield FarmInUse(backend, f"an embedded farm ({', '.join(names)}, simulation)", farm)
