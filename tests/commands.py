@@ -25,7 +25,7 @@ class Command:
         self.mark = uuid.uuid4().hex
         # Not under pytest's own folders: their paths are too long for a browser's sockets.
         self.scratch = Path(tempfile.mkdtemp(prefix="bw"))
-        self._output = folder / "output.txt"
+        self._output = folder / f"output-{self.mark}.txt"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("BREAKWATER_")}
         environment |= {"TMPDIR": str(self.scratch), "BREAKWATER_TEST_MARK": self.mark, "CI": "true", **(env or {})}
         with self._output.open("wb") as output:

@@ -15,6 +15,8 @@ from recovery.history import AttemptRecord
 
 # Tests closed, or verdicts read, per trip.
 _CHUNK = 500
+# Messages looked at per trip: a millisecond or two of Redis.
+_SWEPT = 1000
 
 CancelReason = Literal["asked", "fail_fast", "revoked", "abandoned"]
 
@@ -85,7 +87,21 @@ class Verdicts(Keyspace):
                 seconds = max(0.0, now - row.first_claimed_at) if row.first_claimed_at else 0.0
                 self.close(batch, spec, row.number, history, seconds=seconds, why=why, pipe=pipe)
             pipe.execute()
+        if waiting and len(waiting) < _CHUNK:
+            self._sweep(batch)
         return bool(waiting)
+
+    def _sweep(self, batch: str) -> None:
+        """Take the messages of a cancelled batch out of the queues: workers need not drop them one by one.
+
+        One that is missed does no harm, as its test can't be claimed.
+        """
+        counted = {text(field).partition(":") for field in self.client.hkeys(self.key(batch, ":counts"))}
+        for queue in sorted({queue for status, _, queue in counted if status == "queued"}):
+            start, looked_at = 0, _SWEPT
+            while looked_at == _SWEPT:
+                looked_at, removed = self.run("sweep", batch, queue, start, _SWEPT)
+                start += looked_at - removed
 
     def close(
         self,

@@ -141,7 +141,10 @@ def sum_up(backend: Backend, batch: str, keep_verdicts: bool, seconds: float | N
 
 
 def _is_notable(verdict: Verdict) -> bool:
-    return verdict.outcome is not Outcome.PASSED or verdict.recovered or verdict.degraded or verdict.simulated
+    """Whether it is not simply passed. A test that was asked to be simulated is, when it did pass."""
+    was_asked = len(verdict.attempts) == 1 and verdict.attempts[0].level is None
+    marked = verdict.recovered or verdict.degraded or (verdict.simulated and not was_asked)
+    return verdict.outcome is not Outcome.PASSED or marked
 
 
 def _say_what_is_unmanned(backend: Backend, batch: str, view: View) -> None:

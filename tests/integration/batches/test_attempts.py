@@ -133,7 +133,7 @@ def test_an_attempt_given_back_is_claimed_again_as_the_same_one(
 ) -> None:
     first = make.claim(store, pid=1)
     store.give_back(first)
-    assert b"b:t0:1" in redis_client.lindex("browser.chrome", 0)
+    assert b"b:t0:1" in redis_client.lindex("browser.chrome", -1), "it waited its turn already"
     again = make.claim(store, pid=2)
     assert (again.number, again.history) == (1, ())
     # The number is the same: only the fence tells the two holders apart.
