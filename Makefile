@@ -8,7 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PAGE := jobs/page
-PAGE_SOURCES := $(wildcard $(PAGE)/src/*.ts $(PAGE)/src/*.html) $(wildcard $(PAGE)/*.mjs) $(PAGE)/package-lock.json $(PAGE)/tsconfig.json
+PAGE_SOURCES := $(wildcard $(PAGE)/src/*.ts $(PAGE)/src/*.html) $(wildcard $(PAGE)/*.mjs) $(PAGE)/package-lock.json $(PAGE)/tsconfig.json \
+	$(wildcard jobs/dashboard/src/*) jobs/dashboard/tsconfig.json
 # Extra arguments: make demo ARGS="--browser firefox", make test ARGS="-k circuit"
 ARGS ?=
 
@@ -57,7 +58,7 @@ $(PAGE)/node_modules/.ready: $(PAGE)/package-lock.json $(VENV)/.ready
 	@touch $@
 
 $(PAGE)/dist/.ready: $(PAGE_SOURCES) $(PAGE)/node_modules/.ready
-	@echo "setup: page harness in $(PAGE)/dist"
+	@echo "setup: page harness in $(PAGE)/dist, dashboard in jobs/dashboard/dist"
 	@$(npm) run --silent build
 	@touch $@
 
@@ -68,4 +69,4 @@ lock: $(VENV)/.ready ## Resolve the Python dependencies anew
 
 .PHONY: clean
 clean: ## Remove what setup made in this folder
-	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/dist jobs/dashboard/dist .mypy_cache .ruff_cache .hypothesis

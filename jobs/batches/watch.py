@@ -34,12 +34,17 @@ class Watching(Keyspace):
         Raises:
             UnknownBatch: there is no such batch.
         """
+        return self.header_and_progress(batch)[1]
+
+    def header_and_progress(self, batch: str) -> tuple[BatchHeader, Progress]:
+        """Both at once, in one round trip. Raises as ``progress``."""
         with self.client.pipeline(transaction=True) as pipe:
             pipe.hmget(self.key(batch), "header", "state", "cancelled")
             pipe.hgetall(self.key(batch, ":counts"))
             (header, state, cancelled), counts = pipe.execute()
         if header is None:
             raise UnknownBatch(_unknown(batch))
+        known = BatchHeader.model_validate_json(header)
         statuses: dict[str, int] = defaultdict(int)
         queues: dict[str, dict[str, int]] = defaultdict(dict)
         outcomes: dict[str, int] = {}
@@ -50,8 +55,8 @@ class Watching(Keyspace):
             elif name:
                 statuses[kind] += int(count)
                 queues[name][kind] = int(count)
-        return Progress(
-            total=BatchHeader.model_validate_json(header).total,
+        return known, Progress(
+            total=known.total,
             queued=statuses["queued"],
             running=statuses["running"],
             parked=statuses["parked"],

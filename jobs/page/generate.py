@@ -74,7 +74,7 @@ def generate() -> str:
         subprocess.CalledProcessError: json-schema-to-typescript is not installed or refused the schema.
     """
     done = subprocess.run(
-        [node(), str(ROOT / "schema-to-types.mjs")],
+        [node(), str(ROOT / "schema-to-types.mjs"), "jobs/browsers/protocol.py", "jobs.page.generate"],
         input=json.dumps(schema()),
         capture_output=True,
         text=True,

@@ -1,0 +1,1 @@
+"""What an operator sees: tabs inside Flower, their live streams, Prometheus metrics, webhook alerts."""
