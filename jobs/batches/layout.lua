@@ -154,7 +154,8 @@ local function count_verdict(outcome, verdict)
   if outcome == 'cancelled' then
     return
   end
-  measure('test:' .. told.model_type, told.seconds)
+  -- A user's own test has no model: its kind stands for it.
+  measure('test:' .. (type(told.model_type) == 'string' and told.model_type or told.kind), told.seconds)
   for _, mark in ipairs({'recovered', 'degraded', 'simulated'}) do
     if told[mark] then
       redis.call('HINCRBY', TOTALS, 'marks:' .. mark, 1)

@@ -30,7 +30,7 @@ class Totals(BaseModel):
     verdicts: dict[tuple[str, str], int] = Field(default_factory=dict, description="(outcome, browser asked)")
     marks: dict[str, int] = Field(default_factory=dict, description="recovered, degraded, simulated")
     attempts: dict[tuple[str, str], int] = Field(default_factory=dict, description="(outcome, browser or none)")
-    test_seconds: dict[str, Durations] = Field(default_factory=dict, description="by model type")
+    test_seconds: dict[str, Durations] = Field(default_factory=dict, description="by model type, or python")
     attempt_seconds: dict[str, Durations] = Field(default_factory=dict, description="by browser, or none")
 
 

@@ -83,6 +83,7 @@ class BoardReader:
             Row.model_validate_json(row_json),
             redis_time(store.client),
         )
+        _, model, platform = _cell_of(spec)
         verdict = self._verdict_of(test) if row.status == "done" else None
         attempts = [_attempt(record) for record in (verdict.attempts if verdict else read_history(records))]
         if row.status == "running":
@@ -93,8 +94,8 @@ class BoardReader:
             status=row.status,
             queue=row.queue,
             asked=spec.browser.value,
-            model=spec.model,
-            platform=spec.platform.value,
+            model=model,
+            platform=platform,
             attempts=tuple(attempts),
             verdict=verdict_told(verdict) if verdict else None,
             measurement=_measurement(verdict),
@@ -115,7 +116,7 @@ class BoardReader:
             self._totals[_cell_of(TestSpec.model_validate_json(spec_json))] += 1
 
     def _count(self, verdict: Verdict) -> None:
-        cell = (verdict.asked_browser, verdict.model, verdict.platform.value)
+        cell = _cell_of(verdict)
         told = verdict_told(verdict)
         self._places[verdict.test] = self._read
         self._read += 1
@@ -167,8 +168,13 @@ def verdict_told(verdict: Verdict) -> VerdictTold:
     )
 
 
-def _cell_of(spec: TestSpec) -> _Cell:
-    return spec.browser, spec.model, spec.platform.value
+def _cell_of(test: TestSpec | Verdict) -> _Cell:
+    """A test of a user's own has its function where others have their model, and no platform."""
+    if isinstance(test, Verdict):
+        browser, function = test.asked_browser, test.function
+    else:
+        browser, function = test.browser, test.python.function if test.python else None
+    return browser, test.model or function or "", test.platform.value if test.platform else ""
 
 
 def _attempt(record: AttemptRecord) -> AttemptTold:

@@ -16,13 +16,12 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import redis
-import redis.asyncio
 
 from breakers import BreakerError
 from breakers.events import StateChanged, from_stream
 from breakers.keys import Keys
 from jobs.batches import UnknownBatch
-from jobs.connections import CONNECT_TIMEOUT, SOCKET_TIMEOUT
+from jobs.connections import connect
 from jobs.dashboard.board import BoardReader
 from jobs.dashboard.channel import Channel, Listener, event
 from jobs.dashboard.reading import Reader, Reading, states_of
@@ -74,6 +73,7 @@ class Live:
         self._tasks: list[asyncio.Task[None]] = []
         # One thread: readings wait for each other, and leave Flower's own threads alone.
         self._thread = ThreadPoolExecutor(1, "breakwater-dashboard")
+        self._stream_thread = ThreadPoolExecutor(1, "breakwater-transitions")
 
     def start(self) -> None:
         """Begin to read, in the running event loop."""
@@ -88,7 +88,8 @@ class Live:
         self._tasks.clear()
         for channel in (self.farm, self.batches, self.recovery, *(one.channel for one in self._watched.values())):
             channel.close()
-        self._thread.shutdown(wait=False)
+        for thread in (self._thread, self._stream_thread):
+            thread.shutdown(wait=False)
         self.backend.registry.close()
 
     # What pages listen to
@@ -271,38 +272,34 @@ class Live:
     async def _follow(self) -> None:
         """Tell of each transition as it happens. A stream: what happened while Redis was away is told later."""
         stream, last = Keys(self._config.key_prefix).events, ""
-        while True:
-            client = redis.asyncio.Redis.from_url(
-                self._config.redis_url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=SOCKET_TIMEOUT
-            )
-            try:
-                if not last:
-                    last = await self._begin(client, stream)
-                while True:
-                    reply: Any = await client.xread({stream: last}, count=500, block=_BLOCK_MS)
-                    for _, entries in reply or ():
-                        for entry_id, fields in entries:
-                            last = entry_id.decode()
-                            self._happened(last, fields)
-            except _AWAY as error:
-                self._lost(error)
-                await asyncio.sleep(WATCHED)
-            except Exception:
-                log.exception("the stream of transitions can't be read")
-                await asyncio.sleep(WATCHED)
-            finally:
-                with contextlib.suppress(*_AWAY):
-                    await client.aclose()
+        client = connect(self._config.redis_url)
+        try:
+            while True:
+                try:
+                    if not last:
+                        last = self._begin(await self._in_stream(client.xrevrange, stream, "+", "-", TRANSITIONS_KEPT))
+                    reply = await self._in_stream(client.xread, {stream: last}, 500, _BLOCK_MS)
+                    for entry_id, fields in reply[0][1] if reply else ():
+                        last = entry_id.decode()
+                        self._happened(last, fields)
+                except _AWAY as error:
+                    self._lost(error)
+                    await asyncio.sleep(WATCHED)
+        finally:
+            client.close()
 
-    async def _begin(self, client: redis.asyncio.Redis, stream: str) -> str:
-        entries: Any = await client.xrevrange(stream, count=TRANSITIONS_KEPT)
+    async def _in_stream(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Make a call that waits, in the thread that does nothing but wait for transitions."""
+        return await asyncio.get_running_loop().run_in_executor(self._stream_thread, call, *args)
+
+    def _begin(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> str:
         for entry_id, fields in reversed(entries):
             told = transition_told(entry_id.decode(), fields)
             if told is not None:
                 self._transitions.append(told)
         if self.reading is not None:
             self.farm.tell(self._whole_farm())
-        return str(entries[0][0].decode()) if entries else "0"
+        return entries[0][0].decode() if entries else "0"
 
     def _happened(self, entry_id: str, fields: dict[bytes, bytes]) -> None:
         told = transition_told(entry_id, fields)

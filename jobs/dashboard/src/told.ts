@@ -434,7 +434,10 @@ export interface RecoveryKind {
    * the browser that was to be brought to work; null: simulation
    */
   browser: BrowserType | null;
-  model_type: ModelType;
+  /**
+   * null: the test ran no model, it was a user's own
+   */
+  model_type: ModelType | null;
   /**
    * the failure type that the recovery began with, or circuit_open
    */

@@ -9,6 +9,7 @@ import redis
 from jobs.batches import BatchStore, NextAttempt, Presence, Session
 from jobs.batches.keyspace import totals_key
 from jobs.batches.totals import read_totals
+from jobs.specs import PythonTest, TestKind, TestSpec
 from recovery import BrowserType, RecoveryLevel
 from tests.integration.batches.conftest import Make
 
@@ -53,3 +54,12 @@ def test_told_sessions_go_with_their_process_and_their_node(redis_client: redis.
     presence.tell_session("w1", mine.pid, mine, 5)
     presence.tell_session("w1", mine.pid, None, 5)
     assert presence.sessions(["w1"]) == []
+
+
+def test_a_users_own_test_counts_under_its_kind(store: BatchStore, make: type[Make], redis_client: redis.Redis) -> None:
+    spec = TestSpec(id="own", browser=BrowserType.CHROME, kind=TestKind.PYTHON, python=PythonTest(function="shop:cart"))
+    store.publish(make.header(), [spec])
+    claim = make.claim(store, "own")
+    verdict = make.verdict(claim).model_copy(update={"kind": TestKind.PYTHON, "function": "shop:cart"})
+    assert store.finish(claim, verdict)
+    assert read_totals(redis_client.hgetall(totals_key("t"))).test_seconds["python"].buckets == {"1": 1}
