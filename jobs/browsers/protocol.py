@@ -20,11 +20,15 @@ VERSION: Final = 1
 MAX_TEXT: Final = 4_000
 MAX_TENSORS: Final = 64
 MAX_RUNS: Final = 1_000
+# ONNX files of one model, and files of weights beside one of them.
+MAX_PARTS: Final = 8
+MAX_WEIGHT_FILES: Final = 64
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 RunId = Annotated[str, Field(min_length=1, max_length=100)]
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
+Url = Annotated[str, Field(min_length=1, max_length=2_000, description="on the page's own server")]
 
 
 class PagePhase(StrEnum):
@@ -59,14 +63,42 @@ class RunOptions(_Part):
 
     graph_optimization: Literal["all", "basic", "disabled"] = "all"
     webnn_device: Literal["cpu", "gpu", "npu"] = "cpu"
+    loading: Literal["parallel", "progressive"] = Field(
+        default="parallel", description="progressive: a part's file is fetched when the part before is built"
+    )
+    tensors: Literal["cpu", "gpu"] = Field(
+        default="cpu", description="gpu: on WebGPU, inputs and what parts hand on stay in GPU buffers"
+    )
+    graph_capture: bool = Field(
+        default=False, description="on WebGPU with tensors on the GPU: record the commands once"
+    )
+
+
+class WeightFile(_Part):
+    """A file of weights beside an ONNX file (its external data)."""
+
+    path: str = Field(min_length=1, max_length=500, description="as the ONNX file names it")
+    url: Url
+
+
+class ModelPart(_Part):
+    """One ONNX file of a model. An input comes from an earlier part by ``feeds``, else from the run's inputs."""
+
+    name: str = Field(min_length=1, max_length=100)
+    url: Url
+    weights: tuple[WeightFile, ...] = Field(default=(), max_length=MAX_WEIGHT_FILES)
+    feeds: dict[str, str] = Field(default_factory=dict, description="input → part.output")
 
 
 class Run(_ToPage):
-    """Run a model: a fresh inference session, one first run, ``warmup`` runs unmeasured, ``runs`` measured ones."""
+    """Run a model: fresh inference sessions, one first run, ``warmup`` runs unmeasured, ``runs`` measured ones.
+
+    The outputs are the last part's.
+    """
 
     type: Literal["run"] = "run"
     id: RunId
-    model_url: str = Field(min_length=1, max_length=2_000, description="on the page's own server")
+    parts: tuple[ModelPart, ...] = Field(min_length=1, max_length=MAX_PARTS)
     platform: Platform
     inputs: tuple[Tensor, ...] = Field(max_length=MAX_TENSORS)
     warmup: int = Field(default=0, ge=0, le=MAX_RUNS)

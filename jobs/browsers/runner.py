@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from jobs.browsers.failures import TestFailure
 from jobs.browsers.faults import break_run, faults_of
 from jobs.browsers.pool import SessionPool
-from jobs.browsers.protocol import Run
+from jobs.browsers.protocol import ModelPart, Run
 from jobs.browsers.tensors import Tensor
 from jobs.models import (
     ModelEntry,
@@ -56,11 +56,13 @@ def run_test(
     entry, inputs, expected = _prepare(spec, inputs)
     faults = faults_of(spec, attempt, browser)
     session = pool.session_for(browser, adjustments, faults)
-    url = session.link.offer(entry.path)
+    parts = tuple(
+        ModelPart(name=part.name, url=session.link.offer(part.path), feeds=dict(part.feeds)) for part in entry.parts
+    )
     tensors = tuple(Tensor.from_array(name, array) for name, array in inputs.items())
 
     def command(name: str) -> Run:
-        return Run(id=name, model_url=url, platform=spec.platform, inputs=tensors, runs=RUNS)
+        return Run(id=name, parts=parts, platform=spec.platform, inputs=tensors, runs=RUNS)
 
     try:
         break_run(faults, session)
@@ -82,7 +84,7 @@ def simulate_test(spec: TestSpec, inputs: _Tensors | None = None) -> Measurement
     """
     entry, inputs, expected = _prepare(spec, inputs)
     try:
-        run = measure_native(entry.path, inputs, runs=RUNS)
+        run = measure_native(entry, inputs, runs=RUNS)
     except _UNRUNNABLE as error:
         raise TestFailure(str(error)) from error
     ran = _Ran("native", None, None, run.load_ms, run.compile_ms, run.run_ms, run.outputs)

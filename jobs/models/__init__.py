@@ -1,6 +1,6 @@
 """Models: which there are, what they are fed, what they should give, and whether they did."""
 
-from jobs.models.catalogue import ModelEntry, ModelFileMissing, Tolerance, UnknownModel, catalogue, entry_for
+from jobs.models.catalogue import ModelEntry, ModelFileMissing, ModelPart, Tolerance, UnknownModel, catalogue, entry_for
 from jobs.models.compare import INCOMPARABLE, Comparison, compare
 from jobs.models.inputs import make_inputs
 from jobs.models.reference import ModelInvalid, NativeRun, measure_native, native_run
@@ -11,6 +11,7 @@ __all__ = [
     "ModelEntry",
     "ModelFileMissing",
     "ModelInvalid",
+    "ModelPart",
     "NativeRun",
     "Tolerance",
     "UnknownModel",

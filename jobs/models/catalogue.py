@@ -55,33 +55,52 @@ class Tolerance(BaseModel):
         return float(getattr(self, str(backend)))
 
 
+class ModelPart(BaseModel):
+    """One ONNX file of a model. An input comes from an earlier part by ``feeds``, else it is one of the model's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    path: Path = Field(description="the file that the browser runs")
+    reference: Path = Field(description="the file that gives the expected outputs")
+    feeds: Mapping[str, str] = Field(default_factory=dict, description="input → part.output")
+
+
 class ModelEntry(BaseModel):
-    """A model that can be run."""
+    """A model that can be run: its parts in the order in which they run. The outputs are the last one's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     type: ModelType
     description: str
-    path: Path = Field(description="the file that the browser runs")
-    reference: Path = Field(description="the file that gives the expected outputs")
+    parts: tuple[ModelPart, ...] = Field(min_length=1)
     weights: Literal["tiny", "file"] = Field(description="tiny: a small random-weight twin of the named model")
-    inputs: tuple[InputSpec, ...] | None = Field(description="None: read from the model file's own inputs")
+    inputs: tuple[InputSpec, ...] | None = Field(description="None: read from the model files' own inputs")
     tolerance: Tolerance
+
+
+class _CataloguePart(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "model"
+    file: Path
+    feeds: dict[str, str] = {}
 
 
 class _CatalogueModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: ModelType
-    file: Path
     description: str
+    parts: tuple[_CataloguePart, ...] = Field(min_length=1)
     inputs: tuple[InputSpec, ...] = Field(min_length=1)
 
     def entry(self, name: str, tolerance: Tolerance) -> ModelEntry:
-        path = _FILE.parent / self.file
+        files = [(part, _FILE.parent / part.file) for part in self.parts]
         return ModelEntry(
-            name=name, type=self.type, description=self.description, path=path, reference=path, weights="tiny",
+            name=name, type=self.type, description=self.description, weights="tiny",
+            parts=tuple(ModelPart(name=part.name, path=path, reference=path, feeds=part.feeds) for part, path in files),
             inputs=self.inputs, tolerance=tolerance,
         )  # fmt: skip
 
@@ -132,7 +151,7 @@ def own_entry(source: ModelSource) -> ModelEntry:
         if not path.is_file():
             raise ModelFileMissing(source.name, role, path)
     return ModelEntry(
-        name=source.name, type=source.type, description="a model of the user's own", path=source.path,
-        reference=reference, weights="file", inputs=None,
+        name=source.name, type=source.type, description="a model of the user's own",
+        parts=(ModelPart(name="model", path=source.path, reference=reference),), weights="file", inputs=None,
         tolerance=_catalogue_file().tolerance if source.tolerance is None else Tolerance.same(source.tolerance),
     )  # fmt: skip

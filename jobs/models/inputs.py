@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jobs.models.catalogue import ModelEntry
 from jobs.models.input_specs import InputSpec, Normal, Tensor, Tokens
 from jobs.models.reference import ModelInput, ModelInvalid, model_inputs
@@ -36,10 +38,15 @@ def own_inputs(entry: ModelEntry) -> tuple[InputSpec, ...]:
         ModelInvalid: the file can't be loaded, or has an input that is no tensor of numbers.
     """
     sizes: dict[str, int] = {}
-    return tuple(_spec(entry, declared, sizes) for declared in model_inputs(entry.path))
+    specs: dict[str, InputSpec] = {}
+    for part in entry.parts:
+        for declared in model_inputs(part.path):
+            if declared.name not in part.feeds and declared.name not in specs:
+                specs[declared.name] = _spec(part.path, declared, sizes)
+    return tuple(specs.values())
 
 
-def _spec(entry: ModelEntry, declared: ModelInput, sizes: dict[str, int]) -> InputSpec:
+def _spec(path: Path, declared: ModelInput, sizes: dict[str, int]) -> InputSpec:
     rank = len(declared.shape)
     shape = []
     for place, dimension in enumerate(declared.shape):
@@ -55,7 +62,7 @@ def _spec(entry: ModelEntry, declared: ModelInput, sizes: dict[str, int]) -> Inp
     if dtype := _INTEGERS.get(declared.dtype):
         return Tokens.model_validate({**spec, "dtype": dtype, "below": 2})
     allowed = ", ".join([*_FLOATS, *_INTEGERS])
-    raise ModelInvalid(f"{entry.path}: input {declared.name} is {declared.dtype}; inputs can be made for {allowed}")
+    raise ModelInvalid(f"{path}: input {declared.name} is {declared.dtype}; inputs can be made for {allowed}")
 
 
 def _open_size(name: str, place: int, rank: int) -> int:

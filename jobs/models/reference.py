@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from jobs.models.catalogue import ModelEntry
+from jobs.models.catalogue import ModelEntry, ModelPart
 from jobs.models.input_specs import Tensor
 
 # Results kept: so many, and so many bytes of outputs; a result beyond the bytes alone is not kept.
@@ -69,41 +69,67 @@ class NativeRun:
 
 
 def native_run(model: ModelEntry | Path, inputs: Mapping[str, Tensor]) -> NativeRun:
-    """The model's expected outputs: of an entry its reference's. Kept, so that equal runs of this process are one.
+    """The model's expected outputs: of an entry its references'. Kept, so that equal runs of this process are one.
 
     Raises:
-        ModelInvalid: onnxruntime can't load the file, or can't run it with these inputs.
-        OSError: the file can't be read.
+        ModelInvalid: onnxruntime can't load a file, or can't run it with these inputs.
+        OSError: a file can't be read.
     """
-    path = model.reference if isinstance(model, ModelEntry) else model
-    key = (_file_digest(path), _inputs_digest(inputs))
+    parts = [part.model_copy(update={"path": part.reference}) for part in _parts(model)]
+    key = (*((_file_digest(part.path), repr(part.feeds)) for part in parts), _inputs_digest(inputs))
     if (kept := _results.get(key)) is not None:
         return kept
-    run = measure_native(path, inputs, runs=0)
+    run = _run(parts, inputs, runs=0)
     _results.put(key, run)
     return run
 
 
-def measure_native(path: Path, inputs: Mapping[str, Tensor], *, runs: int) -> NativeRun:
-    """Load the file and run it ``1 + runs`` times, for its times as well: nothing is taken from, or kept for, another.
+def measure_native(model: ModelEntry | Path, inputs: Mapping[str, Tensor], *, runs: int) -> NativeRun:
+    """Load the model and run it ``1 + runs`` times, for its times as well: nothing is taken from, or kept for, another.
 
     Raises:
-        ModelInvalid: onnxruntime can't load the file, or can't run it with these inputs.
+        ModelInvalid: onnxruntime can't load a file, or can't run it with these inputs.
     """
+    return _run(_parts(model), inputs, runs=runs)
+
+
+def _parts(model: ModelEntry | Path) -> Sequence[ModelPart]:
+    return model.parts if isinstance(model, ModelEntry) else (ModelPart(name="model", path=model, reference=model),)
+
+
+def _run(parts: Sequence[ModelPart], inputs: Mapping[str, Tensor], *, runs: int) -> NativeRun:
     started = time.perf_counter()
-    session = _load(path)
+    chain = [(part, _load(part.path)) for part in parts]
     loaded = time.perf_counter()
     times = []
     for _ in range(1 + runs):
         before = time.perf_counter()
-        try:
-            values = session.run(None, dict(inputs))
-        except _ORT_ERRORS as error:
-            raise ModelInvalid(f"{path} does not run on its inputs: {_one_line(error)}") from error
+        outputs = _run_chain(chain, inputs)
         times.append((time.perf_counter() - before) * 1000)
-    names = [output.name for output in session.get_outputs()]
-    outputs = {name: _tensor(path, name, value) for name, value in zip(names, values, strict=True)}
     return NativeRun(outputs, (loaded - started) * 1000, times[0], tuple(times[1:]))
+
+
+def _run_chain(
+    chain: Sequence[tuple[ModelPart, onnxruntime.InferenceSession]], inputs: Mapping[str, Tensor]
+) -> Mapping[str, Tensor]:
+    """The last part's outputs."""
+    given: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
+    fed = {source for part, _ in chain for source in part.feeds.values()}
+    for part, session in chain:
+        try:
+            # A model of one part is fed all there is, so that a wrong name is told.
+            names = [one.name for one in session.get_inputs()] if len(chain) > 1 else list(inputs)
+            feeds = {name: given[part.feeds[name]] if name in part.feeds else inputs[name] for name in names}
+            values = session.run(None, feeds)
+        except KeyError as error:
+            raise ModelInvalid(f"{part.path}: nothing gives the input {error} of part {part.name}") from error
+        except _ORT_ERRORS as error:
+            raise ModelInvalid(f"{part.path} does not run on its inputs: {_one_line(error)}") from error
+        names = [output.name for output in session.get_outputs()]
+        outputs = {name: _tensor(part.path, name, value) for name, value in zip(names, values, strict=True)}
+        given.update({f"{part.name}.{name}": value for name, value in outputs.items() if f"{part.name}.{name}" in fed})
+    return outputs
 
 
 def model_inputs(path: Path) -> tuple[ModelInput, ...]:
@@ -175,15 +201,15 @@ class _Results:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._runs: OrderedDict[tuple[str, str], NativeRun] = OrderedDict()
+        self._runs: OrderedDict[Hashable, NativeRun] = OrderedDict()
 
-    def get(self, key: tuple[str, str]) -> NativeRun | None:
+    def get(self, key: Hashable) -> NativeRun | None:
         with self._lock:
             if key in self._runs:
                 self._runs.move_to_end(key)
             return self._runs.get(key)
 
-    def put(self, key: tuple[str, str], run: NativeRun) -> None:
+    def put(self, key: Hashable, run: NativeRun) -> None:
         with self._lock:
             self._runs[key] = run
             while len(self._runs) > KEPT_RESULTS or self._bytes() > KEPT_BYTES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,24 +12,16 @@ import onnx
 import onnxruntime
 import psutil
 import pytest
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from selenium.webdriver.remote.webdriver import WebDriver
 
-from jobs.browsers.page_inbox import Answer
-from jobs.browsers.page_link import PageLink
 from jobs.browsers.page_server import PageServer
-from jobs.browsers.protocol import Capabilities, Hang, PageError, PagePhase, Probe, Progress, Result, Run
-from jobs.browsers.tensors import Tensor
+from jobs.browsers.protocol import Capabilities, Hang, PageError, PagePhase, Probe, Result
 from jobs.specs import Platform
 from recovery.kinds import PageEvent
+from tests.browser.pages import BOUND, BROWSERS, IDS, Arrays, Page
 from tests.browser.plain_browsers import plain_browser
 
-BOUND = 60.0
 TOLERANCE = 1e-5
-BROWSERS = ("chromium", "firefox")
-
-Arrays = Mapping[str, NDArray[np.generic]]
 
 
 # --- Models ----------------------------------------------------------------------------------------------------------
@@ -67,9 +59,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-IDS: Arrays = {"ids": np.array([[3, 1, 4, 1, 5, 9]], dtype=np.int64)}
-
-
 @pytest.fixture(scope="session")
 def greedy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Allocates as much as its input says."""
@@ -88,66 +77,6 @@ def greedy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # --- A browser with the page loaded ----------------------------------------------------------------------------------
-
-
-class Page:
-    """One loaded harness and the means to talk to it."""
-
-    def __init__(self, link: PageLink, driver: WebDriver, process: psutil.Process) -> None:
-        self.link = link
-        self.driver = driver
-        self.process = process
-
-    def load(self) -> None:
-        self.driver.get(self.link.page_url)
-        self.link.wait_hello(BOUND)
-
-    def add_script(self, script: Path) -> None:
-        """As the page's own: a script that WebDriver runs counts as foreign, and errors of it stay hidden."""
-        self.driver.execute_script(
-            "const s = document.createElement('script'); s.src = arguments[0]; document.body.append(s);",
-            self.link.offer(script),
-        )
-
-    def answer(self, *, within: float = BOUND) -> Answer:
-        deadline = time.monotonic() + within
-        while (answer := self.link.receive(max(0.0, deadline - time.monotonic()))) is not None:
-            if not isinstance(answer, Progress):
-                return answer
-        pytest.fail(f"no answer within {within} s; pulse {self.link.pulse_age}, phase {self.link.phase}")
-
-    def start(self, model: Path | str, platform: Platform, inputs: Arrays, runs: int = 3) -> None:
-        url = model if isinstance(model, str) else self.link.offer(model)
-        tensors = tuple(Tensor.from_array(name, array) for name, array in inputs.items())
-        self.link.send(Run(id="run", model_url=url, platform=platform, inputs=tensors, runs=runs))
-
-    def run(self, model: Path, platform: Platform, inputs: Arrays = IDS, runs: int = 3) -> Result:
-        self.start(model, platform, inputs, runs)
-        answer = self.answer()
-        assert isinstance(answer, Result), answer
-        return answer
-
-    def fail(self, model: Path | str, platform: Platform, inputs: Arrays = IDS) -> PageError:
-        self.start(model, platform, inputs)
-        answer = self.answer()
-        assert isinstance(answer, PageError), answer
-        return answer
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PageServer]:
-    with PageServer() as started:
-        yield started
-
-
-@pytest.fixture(scope="module", params=BROWSERS)
-def page(request: pytest.FixtureRequest, server: PageServer) -> Iterator[Page]:
-    link = server.open_link()
-    with plain_browser(request.param) as (driver, process):
-        loaded = Page(link, driver, process)
-        loaded.load()
-        yield loaded
-    link.close()
 
 
 @pytest.fixture(params=BROWSERS)

@@ -1,4 +1,4 @@
-"""The tiny models' graphs, by the name of the model that each is a twin of. For the generator only (`make_tiny.py`)."""
+"""The tiny models' graphs, by the file that each becomes: the name of the model that it is a twin of. For the generator only (`make_tiny.py`)."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -6,6 +6,8 @@ from types import MappingProxyType
 import onnx
 
 from jobs.models.tiny_graphs.audio import wav2vec2, whisper
+from jobs.models.tiny_graphs.llama import llama
+from jobs.models.tiny_graphs.llava import llava_decoder, llava_projector, llava_vision
 from jobs.models.tiny_graphs.multimodal import clip
 from jobs.models.tiny_graphs.text import bert, t5
 from jobs.models.tiny_graphs.vision import vit
@@ -18,6 +20,10 @@ TINY_GRAPHS: Mapping[str, Callable[[], onnx.ModelProto]] = MappingProxyType(
         "whisper-tiny": whisper,
         "wav2vec2-base": wav2vec2,
         "clip-vit-base-patch32": clip,
+        "llama": llama,
+        "llava-vision": llava_vision,
+        "llava-projector": llava_projector,
+        "llava-decoder": llava_decoder,
     }
 )
 

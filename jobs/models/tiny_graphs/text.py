@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 
 from jobs.models.tiny_graphs.builder import GraphBuilder
+from jobs.models.tiny_graphs.decoder import rms_norm
 from jobs.models.tiny_graphs.transformer import Shape, attention, post_norm_encoder
 
 VOCABULARY = 1000
@@ -59,24 +60,24 @@ def t5() -> onnx.ModelProto:
     near = _relative_bias(g, "encoder", LENGTH, both_ways=True)
     for layer in range(SHAPE.layers):
         here = f"encoder.{layer}"
-        normed = _rms_norm(g, f"{here}.norm1", x)
+        normed = rms_norm(g, f"{here}.norm1", x, SHAPE.wide)
         mixed = _attention(g, f"{here}.self", normed, LENGTH, score_terms=(near, hidden))
         x = g.node("Add", x, mixed)
-        x = g.node("Add", x, _feed_forward(g, f"{here}.mlp", _rms_norm(g, f"{here}.norm2", x)))
-    memory = _rms_norm(g, "encoder.norm", x)
+        x = g.node("Add", x, _feed_forward(g, f"{here}.mlp", rms_norm(g, f"{here}.norm2", x, SHAPE.wide)))
+    memory = rms_norm(g, "encoder.norm", x, SHAPE.wide)
 
     y = g.node("Gather", shared, decoder_ids)
     before = _relative_bias(g, "decoder", DECODER_LENGTH, both_ways=False)
     causal = g.causal_mask(DECODER_LENGTH)
     for layer in range(SHAPE.layers):
         here = f"decoder.{layer}"
-        normed = _rms_norm(g, f"{here}.norm1", y)
+        normed = rms_norm(g, f"{here}.norm1", y, SHAPE.wide)
         y = g.node("Add", y, _attention(g, f"{here}.self", normed, DECODER_LENGTH, score_terms=(before, causal)))
-        normed = _rms_norm(g, f"{here}.norm2", y)
+        normed = rms_norm(g, f"{here}.norm2", y, SHAPE.wide)
         mixed = _attention(g, f"{here}.cross", normed, DECODER_LENGTH, score_terms=(hidden,), memory=memory)
         y = g.node("Add", y, mixed)
-        y = g.node("Add", y, _feed_forward(g, f"{here}.mlp", _rms_norm(g, f"{here}.norm3", y)))
-    scaled = g.node("Mul", _rms_norm(g, "decoder.norm", y), g.scalar(SHAPE.wide**-0.5))
+        y = g.node("Add", y, _feed_forward(g, f"{here}.mlp", rms_norm(g, f"{here}.norm3", y, SHAPE.wide)))
+    scaled = g.node("Mul", rms_norm(g, "decoder.norm", y, SHAPE.wide), g.scalar(SHAPE.wide**-0.5))
     logits = g.node("MatMul", scaled, g.node("Transpose", shared, perm=[1, 0]))
     g.output("logits", logits, (1, DECODER_LENGTH, VOCABULARY))
     return g.model()
@@ -95,12 +96,6 @@ def _attention(
 def _feed_forward(g: GraphBuilder, name: str, x: str) -> str:
     inner = g.node("Relu", g.linear(f"{name}.in", x, SHAPE.wide, SHAPE.inner, bias=False))
     return g.linear(f"{name}.out", inner, SHAPE.inner, SHAPE.wide, bias=False)
-
-
-def _rms_norm(g: GraphBuilder, name: str, x: str) -> str:
-    mean = g.node("ReduceMean", g.node("Mul", x, x), axes=[-1], keepdims=1)
-    normed = g.node("Div", x, g.node("Sqrt", g.node("Add", mean, g.scalar(1e-6))))
-    return g.node("Mul", normed, g.weight(f"{name}.weight", (SHAPE.wide,), 0.1, mean=1.0))
 
 
 def _relative_bias(g: GraphBuilder, name: str, length: int, *, both_ways: bool) -> str:

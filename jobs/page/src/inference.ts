@@ -1,9 +1,10 @@
 // One run: exactly the platform asked for, a fresh inference session, outputs and times. Nothing falls back in silence.
-import type { InferenceSession, OnnxValue } from "onnxruntime-web";
+import type { InferenceSession } from "onnxruntime-web";
+import { Chain, type Values } from "./chain";
 import { Demise } from "./demise";
 import { PageFailure } from "./failures";
+import { GpuTensors } from "./gpu_tensors";
 import type { Link } from "./link";
-import { fetchModel } from "./model";
 import type { AdapterInfo, PagePhase, Progress, Result, Run, Tensor } from "./protocol";
 import { runtimeFor } from "./runtimes";
 import { decodeTensor, encodeTensor } from "./tensors";
@@ -19,6 +20,8 @@ interface Backend {
   provider: InferenceSession.ExecutionProviderConfig;
   adapter: AdapterInfo | null;
   demise: Demise;
+  /** Where tensors may stay on the GPU. */
+  device?: GPUDevice;
   kernels?: () => number;
   close?: () => void;
 }
@@ -29,7 +32,8 @@ async function openBackend({ platform, options }: Run): Promise<Backend> {
       return { provider: "wasm", adapter: null, demise: new Demise() };
     case "webgpu": {
       const gpu = await openGpu();
-      return { provider: { name: "webgpu", device: gpu.device }, adapter: gpu.adapter, demise: gpu.demise, kernels: gpu.kernels };
+      const { device, adapter, demise, kernels } = gpu;
+      return { provider: { name: "webgpu", device }, adapter, demise, device, kernels };
     }
     case "webnn": {
       const { context, ...webnn } = await openWebNN(options.webnn_device);
@@ -50,11 +54,17 @@ function progressOf(run: Run, link: Link): (phase: PagePhase, done: number, tota
   };
 }
 
-function encodeOutputs(outputs: InferenceSession.OnnxValueMapType): Tensor[] {
-  const tensors = Object.entries<OnnxValue>(outputs).map(([name, tensor]) => encodeTensor(name, tensor));
+async function encodeOutputs(outputs: Values): Promise<Tensor[]> {
+  const tensors = await Promise.all(Object.entries(outputs).map(([name, tensor]) => encodeTensor(name, tensor)));
   const size = tensors.reduce((sum, { data }) => sum + data.length, 0);
   if (size > MAX_OUTPUT_CHARS) throw new Error(`the outputs are too large to be sent: ${size} characters, ${MAX_OUTPUT_CHARS} allowed`);
   return tensors;
+}
+
+/** A run's outputs, after those of the run before were let go. */
+async function replace(outputs: Values, run: () => Promise<Values>): Promise<Values> {
+  for (const value of Object.values(outputs)) value.dispose();
+  return run();
 }
 
 async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
@@ -72,34 +82,52 @@ export async function runModel(run: Run, link: Link): Promise<Result> {
     return { backend, runtime: await runtimeFor(run.platform) };
   });
   const orFail = <T>(work: Promise<T>): Promise<T> => backend.demise.orFail(work);
+  const onGpu = run.options.tensors === "gpu" && backend.device !== undefined ? new GpuTensors(backend.device, runtime.Tensor) : undefined;
 
-  const [model, fetchMs] = await timed(() => fetchModel(run.model_url, (done, total) => progress("load", done, total)));
-  link.enter("create");
-  const [session, createMs] = await timed(() =>
-    orFail(
-      runtime.InferenceSession.create(model, {
+  const [chain, loadMs] = await timed(() =>
+    Chain.build({
+      runtime,
+      parts: run.parts,
+      options: {
         executionProviders: [backend.provider],
         graphOptimizationLevel: run.options.graph_optimization,
         logSeverityLevel: 3, // its warnings would come as errors of the console
-      }),
-    ),
+        ...(onGpu && { preferredOutputLocation: "gpu-buffer" as const }),
+      },
+      loading: run.options.loading,
+      enter: link.enter,
+      report: (done, total) => progress("load", done, total),
+      orFail,
+    }),
   );
   try {
-    const feeds = Object.fromEntries(run.inputs.map((input) => [input.name, decodeTensor(input, runtime.Tensor)]));
+    const cpu = Object.fromEntries(run.inputs.map((input) => [input.name, decodeTensor(input, runtime.Tensor)]));
+    const inputs = onGpu?.upload(cpu) ?? cpu;
     link.enter("compile");
     const kernelsBefore = backend.kernels?.() ?? 0;
-    const [outputs, compileMs] = await timed(() => orFail(session.run(feeds)));
+    const once = async (): Promise<Values> => {
+      const outputs = await orFail(chain.run(inputs));
+      // What stays on the GPU is not there yet when the run returns.
+      if (onGpu) await orFail(onGpu.done());
+      return outputs;
+    };
+    const [first, compileMs] = await timed(once);
     const kernels = backend.kernels === undefined ? null : backend.kernels() - kernelsBefore;
     if (kernels === 0) {
       throw new PageFailure("backend_unavailable", `nothing of this model ran on ${run.platform}: onnxruntime put all of it on the CPU`);
     }
     link.enter("run");
-    for (let i = 0; i < run.warmup; i++) await orFail(session.run(feeds));
+    let outputs = first;
+    for (let i = 0; i < run.warmup; i++) outputs = await replace(outputs, once);
     const runMs: number[] = [];
     for (let i = 0; i < run.runs; i++) {
       progress("run", i, run.runs);
-      runMs.push((await timed(() => orFail(session.run(feeds))))[1]);
+      const [next, ms] = await timed(() => replace(outputs, once));
+      outputs = next;
+      runMs.push(ms);
     }
+    // The last run's: buffers that are used again show in it, if they go wrong.
+    const encoded = await orFail(encodeOutputs(outputs));
     return {
       v: 1,
       type: "result",
@@ -109,14 +137,14 @@ export async function runModel(run: Run, link: Link): Promise<Result> {
       kernels,
       threads: runtime.env.wasm.numThreads ?? null,
       runtime_ms: runtimeMs,
-      load_ms: fetchMs + createMs,
+      load_ms: loadMs,
       compile_ms: compileMs,
       run_ms: runMs,
-      outputs: encodeOutputs(outputs),
+      outputs: encoded,
     };
   } finally {
-    // A dead device may not let go of it: the page is renewed after any failure.
-    await orFail(session.release()).catch(() => undefined);
+    await chain.release(orFail);
+    onGpu?.close();
     backend.close?.();
   }
 }

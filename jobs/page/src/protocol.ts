@@ -25,21 +25,53 @@ export type PageEvent =
 export type Posted = Beat;
 
 /**
- * Run a model: a fresh inference session, one first run, ``warmup`` runs unmeasured, ``runs`` measured ones.
+ * Run a model: fresh inference sessions, one first run, ``warmup`` runs unmeasured, ``runs`` measured ones.
+ *
+ * The outputs are the last part's.
  */
 export interface Run {
   v: 1;
   type: "run";
   id: string;
   /**
-   * on the page's own server
+   * @minItems 1
    */
-  model_url: string;
+  parts: [ModelPart, ...ModelPart[]];
   platform: Platform;
   inputs: Tensor[];
   warmup: number;
   runs: number;
   options: RunOptions;
+}
+/**
+ * One ONNX file of a model. An input comes from an earlier part by ``feeds``, else from the run's inputs.
+ */
+export interface ModelPart {
+  name: string;
+  /**
+   * on the page's own server
+   */
+  url: string;
+  weights: WeightFile[];
+  /**
+   * input → part.output
+   */
+  feeds: {
+    [k: string]: string;
+  };
+}
+/**
+ * A file of weights beside an ONNX file (its external data).
+ */
+export interface WeightFile {
+  /**
+   * as the ONNX file names it
+   */
+  path: string;
+  /**
+   * on the page's own server
+   */
+  url: string;
 }
 /**
  * A named array. ``data`` is base64 of its elements in C order, little-endian; a bool is one byte.
@@ -68,6 +100,18 @@ export interface Tensor {
 export interface RunOptions {
   graph_optimization: "all" | "basic" | "disabled";
   webnn_device: "cpu" | "gpu" | "npu";
+  /**
+   * progressive: a part's file is fetched when the part before is built
+   */
+  loading: "parallel" | "progressive";
+  /**
+   * gpu: on WebGPU, inputs and what parts hand on stay in GPU buffers
+   */
+  tensors: "cpu" | "gpu";
+  /**
+   * on WebGPU with tensors on the GPU: record the commands once
+   */
+  graph_capture: boolean;
 }
 /**
  * Fault: an endless loop on the page's main thread.

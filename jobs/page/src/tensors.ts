@@ -30,9 +30,9 @@ export function decodeTensor(tensor: Tensor, constructor: TensorConstructor): Or
   );
 }
 
-export function encodeTensor(name: string, tensor: OrtTensor): Tensor {
+export async function encodeTensor(name: string, tensor: OrtTensor): Promise<Tensor> {
   if (!(tensor.type in ELEMENTS)) throw new Error(`output ${name}: a tensor of type ${tensor.type} can't be sent`);
-  const { buffer, byteOffset, byteLength } = tensor.data as Elements;
+  const { buffer, byteOffset, byteLength } = (await tensor.getData(true)) as Elements;
   return {
     name,
     dtype: tensor.type as Tensor["dtype"],

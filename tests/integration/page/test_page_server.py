@@ -21,7 +21,7 @@ from jobs.browsers.page_inbox import MAX_WAITING
 from jobs.browsers.page_link import LinkClosed, PageLink
 from jobs.browsers.page_server import PageServer
 from jobs.browsers.page_socket import MAX_STRANGERS
-from jobs.browsers.protocol import PagePhase, Probe, Progress, Run
+from jobs.browsers.protocol import ModelPart, PagePhase, Probe, Progress, Run
 from jobs.browsers.talk_log import logger
 from jobs.browsers.tensors import MAX_FRAME_BYTES
 
@@ -382,8 +382,13 @@ def test_without_a_page_nothing_can_be_sent(server: PageServer, link: PageLink) 
 
 def test_a_page_that_does_not_read_can_not_fill_our_memory(server: PageServer, link: PageLink) -> None:
     page = join(server, link)
-    command = Run(id="1", model_url="x" * 2_000, platform="wasm", inputs=())
-    big = command.model_copy(update={"model_url": "x" * (MAX_FRAME_BYTES // 2)})
+    part = ModelPart(name="model", url="/m")
+    command = Run(id="1", parts=(part,), platform="wasm", inputs=())
+
+    def command_of(size: int) -> Run:
+        return command.model_copy(update={"parts": (part.model_copy(update={"url": "x" * size}),)})
+
+    big = command_of(MAX_FRAME_BYTES // 2)
 
     def send_much() -> None:
         for _ in range(20):
@@ -392,7 +397,7 @@ def test_a_page_that_does_not_read_can_not_fill_our_memory(server: PageServer, l
     with pytest.raises(LinkClosed, match="does not read"):
         send_much()
     with pytest.raises(ValueError, match="allowed are"):
-        link.send(command.model_copy(update={"model_url": "x" * MAX_FRAME_BYTES}))
+        link.send(command_of(MAX_FRAME_BYTES))
     page.sock.close()
 
 

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from jobs.models import ModelEntry, ModelInvalid, Tolerance, make_inputs, measure_native, native_run
+from jobs.models import ModelEntry, ModelInvalid, ModelPart, Tolerance, make_inputs, measure_native, native_run
 from recovery.kinds import ModelType
 
 
@@ -30,8 +30,8 @@ def identity_model(
 
 def own(path: Path, reference: Path | None = None) -> ModelEntry:
     return ModelEntry(
-        name="mine", type=ModelType.TEXT, description="mine", path=path, reference=reference or path, weights="file",
-        inputs=None, tolerance=Tolerance.same(1e-3),
+        name="mine", type=ModelType.TEXT, description="mine", weights="file", inputs=None,
+        parts=(ModelPart(name="model", path=path, reference=reference or path),), tolerance=Tolerance.same(1e-3),
     )  # fmt: skip
 
 

@@ -42,30 +42,38 @@ def test_a_planted_weight_fails_the_comparison(name: str, tmp_path: Path) -> Non
     inputs = make_inputs(entry)
     expected = native_run(entry, inputs).outputs
     tolerance = max(entry.tolerance.on(platform) for platform in Platform)
-    count = len(matrices(onnx.load(entry.path)))
+    places = [
+        (part, index)
+        for part in range(len(entry.parts))
+        for index in range(len(matrices(onnx.load(entry.parts[part].path))))
+    ]
     unseen = []
-    for index in range(count):
-        model = onnx.load(entry.path)
+    for part, index in places:
+        model = onnx.load(entry.parts[part].path)
         weight = matrices(model)[index]
         plant(weight)
-        wrong = tmp_path / f"{index}.onnx"
+        wrong = tmp_path / f"{part}-{index}.onnx"
         onnx.save(model, wrong)
-        comparison = compare(measure_native(wrong, inputs, runs=0).outputs, expected, tolerance)
+        parts = [*entry.parts]
+        parts[part] = parts[part].model_copy(update={"path": wrong})
+        broken = entry.model_copy(update={"parts": tuple(parts)})
+        comparison = compare(measure_native(broken, inputs, runs=0).outputs, expected, tolerance)
         if comparison.passed:
             unseen.append((weight.name, comparison.max_abs_error))
-    assert count >= 6
+    assert len(places) >= 6
     assert not unseen
 
 
 def test_a_users_model_is_judged_by_its_reference(tmp_path: Path) -> None:
     entry = catalogue()["bert-base-uncased"]
-    model = onnx.load(entry.path)
+    right = entry.parts[0].path
+    model = onnx.load(right)
     plant(matrices(model)[0])
     wrong = tmp_path / "wrong.onnx"
     onnx.save(model, wrong)
-    own = own_entry(entry, wrong, reference=entry.path)
+    own = own_entry(entry, wrong, reference=right)
     inputs = make_inputs(own)
-    actual = measure_native(own.path, inputs, runs=0).outputs
+    actual = measure_native(own, inputs, runs=0).outputs
     assert not compare(actual, native_run(own, inputs).outputs, own.tolerance.webgpu).passed
     itself = own_entry(entry, wrong)
     assert compare(actual, native_run(itself, inputs).outputs, own.tolerance.webgpu).passed
@@ -75,7 +83,7 @@ def test_a_file_that_changes_gets_new_expected_outputs(tmp_path: Path) -> None:
     entry = catalogue()["bert-base-uncased"]
     inputs = make_inputs(entry)
     path = tmp_path / "model.onnx"
-    path.write_bytes(entry.path.read_bytes())
+    path.write_bytes(entry.parts[0].path.read_bytes())
     before = native_run(path, inputs)
     assert native_run(path, inputs) is before
     model = onnx.load(path)

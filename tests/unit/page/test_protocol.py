@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from jobs.browsers.protocol import Beat, Hello, Log, PageError, PagePhase, Probe, Result, Run, from_page
+from jobs.browsers.protocol import Beat, Hello, Log, ModelPart, PageError, PagePhase, Probe, Result, Run, from_page
 from jobs.browsers.tensors import Tensor
 from jobs.page.generate import TARGET, generate
 from jobs.specs import AdapterInfo, Platform
@@ -125,7 +125,7 @@ def test_an_age_is_a_finite_number_from_zero(number: str) -> None:
 
 
 def test_commands_say_their_version_and_type() -> None:
-    run = Run(id="1", model_url="/m", platform=Platform.WASM, inputs=())
+    run = Run(id="1", parts=(ModelPart(name="model", url="/m"),), platform=Platform.WASM, inputs=())
     for command, kind in ((run, "run"), (Probe(id="2"), "probe")):
         wire = json.loads(command.model_dump_json())
         assert (wire["v"], wire["type"]) == (1, kind)

@@ -1,0 +1,76 @@
+"""Whole models in a page: parts in a chain, how they are loaded, and tensors that stay on the GPU."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jobs.browsers.protocol import ModelPart, PageError, PagePhase, Progress, Result, Run, RunOptions
+from jobs.browsers.tensors import Tensor
+from jobs.models import catalogue, compare, make_inputs, native_run
+from jobs.specs import Platform
+from recovery.kinds import PageEvent
+from tests.browser.pages import Page
+
+MANY_PARTS = "llava"
+
+
+def command(page: Page, name: str, platform: Platform, options: RunOptions, runs: int = 2) -> Run:
+    entry = catalogue()[name]
+    return Run(
+        id="run",
+        parts=tuple(
+            ModelPart(name=part.name, url=page.link.offer(part.path), feeds=dict(part.feeds)) for part in entry.parts
+        ),
+        platform=platform,
+        inputs=tuple(Tensor.from_array(input_name, array) for input_name, array in make_inputs(entry).items()),
+        runs=runs,
+        options=options,
+    )
+
+
+def assert_right(name: str, result: object) -> None:
+    assert isinstance(result, Result), result
+    entry = catalogue()[name]
+    outputs = {tensor.name: tensor.to_array() for tensor in result.outputs}
+    comparison = compare(
+        outputs, native_run(entry, make_inputs(entry)).outputs, entry.tolerance.on(Platform(result.backend))
+    )
+    assert comparison.passed, comparison.reason
+
+
+@pytest.mark.parametrize("platform", [Platform.WASM, Platform.WEBGPU])
+@pytest.mark.parametrize("loading", ["parallel", "progressive"])
+def test_a_model_of_many_parts_gives_native_outputs(page: Page, platform: Platform, loading: str) -> None:
+    options = RunOptions.model_validate({"loading": loading})
+    page.link.send(command(page, MANY_PARTS, platform, options))
+    assert_right(MANY_PARTS, page.answer())
+
+
+@pytest.mark.parametrize("name", ["llama", MANY_PARTS, "vit-base-patch16-224"])
+def test_tensors_that_stay_on_the_gpu_give_native_outputs(page: Page, name: str) -> None:
+    page.link.send(command(page, name, Platform.WEBGPU, RunOptions(tensors="gpu")))
+    assert_right(name, page.answer())
+
+
+def test_a_part_that_nothing_feeds_is_told_by_its_name_and_the_page_lives_on(page: Page) -> None:
+    whole = command(page, MANY_PARTS, Platform.WASM, RunOptions())
+    cut = whole.model_copy(update={"parts": (whole.parts[0], whole.parts[2])})
+    page.link.send(cut)
+    error = page.answer()
+    assert isinstance(error, PageError)
+    assert (error.kind, error.phase) == (PageEvent.SCRIPT_ERROR, PagePhase.COMPILE)
+    assert "projector.image_embeds" in error.message or "image_embeds" in error.message
+    page.link.send(whole)
+    assert_right(MANY_PARTS, page.answer())
+
+
+def test_progress_counts_the_bytes_of_all_parts(page: Page) -> None:
+    run = command(page, MANY_PARTS, Platform.WASM, RunOptions())
+    page.link.send(run)
+    told: list[Progress] = []
+    while not isinstance(message := page.link.receive(60.0), Result):
+        assert isinstance(message, Progress), message
+        told.append(message)
+    whole = sum(part.path.stat().st_size for part in catalogue()[MANY_PARTS].parts)
+    assert np.all([message.done <= whole for message in told if message.phase is PagePhase.LOAD])
