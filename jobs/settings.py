@@ -58,6 +58,15 @@ class Settings(BaseSettings):
     edgedriver: Path | None = None
     """msedgedriver; unset: searched on PATH."""
 
+    safaridriver: Path | None = None
+    """safaridriver, on macOS; unset: searched on PATH."""
+
+    webkit_binary: Path | None = None
+    """WebKitGTK's MiniBrowser; unset: searched on PATH, then in the library's folder."""
+
+    webkitdriver: Path | None = None
+    """WebKitWebDriver; unset: searched on PATH."""
+
     headless: bool = True
     """Browsers without a window."""
 

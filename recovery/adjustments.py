@@ -30,12 +30,14 @@ class AdjustmentRule:
     change: Mapping[str, bool | float]
 
 
+_SAFARIS_ENGINE = {BrowserType.SAFARI, BrowserType.WEBKIT}
+
 # Every rule pulls a lever that cures something; a rule without an effect doesn't belong here.
 RULES = (
     AdjustmentRule(
         "software adapter after a GPU error",
         # Safari's engine has no adapter to choose.
-        lambda failure, browser, _: failure is FailureType.GPU_ERROR and browser is not BrowserType.SAFARI,
+        lambda failure, browser, _: failure is FailureType.GPU_ERROR and browser not in _SAFARIS_ENGINE,
         {"software_adapter": True},
     ),
     AdjustmentRule(

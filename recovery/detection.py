@@ -9,7 +9,8 @@ from recovery.kinds import BrowserType, ModelType
 _BROWSER_WORDS = {
     BrowserType.EDGE: ("edge", "msedge", "edgium"),
     BrowserType.FIREFOX: ("firefox", "gecko", "mozilla"),
-    BrowserType.SAFARI: ("safari", "webkit", "minibrowser", "epiphany"),
+    BrowserType.SAFARI: ("safari",),
+    BrowserType.WEBKIT: ("webkit", "minibrowser", "epiphany"),
     BrowserType.CHROME: ("chrome", "chromium", "google"),
 }
 

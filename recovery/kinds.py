@@ -10,6 +10,8 @@ class BrowserType(StrEnum):
     FIREFOX = "firefox"
     EDGE = "edge"
     SAFARI = "safari"
+    WEBKIT = "webkit"
+    """Safari's engine on Linux (WebKitGTK); it is no Safari"""
 
 
 class ModelType(StrEnum):

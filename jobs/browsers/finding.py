@@ -9,8 +9,10 @@ from jobs.browsers.chrome import chrome
 from jobs.browsers.edge import edge
 from jobs.browsers.firefox import firefox
 from jobs.browsers.launch import Launch
+from jobs.browsers.safari import safari
+from jobs.browsers.webkit import webkit
 from jobs.settings import Settings
-from recovery import Adjustments, BrowserType, Evidence, Phase
+from recovery import Adjustments, BrowserType
 from recovery.failures import LaunchFailure
 
 
@@ -24,6 +26,8 @@ LAUNCHERS: Mapping[BrowserType, Launcher] = {
     BrowserType.CHROME: chrome,
     BrowserType.EDGE: edge,
     BrowserType.FIREFOX: firefox,
+    BrowserType.SAFARI: safari,
+    BrowserType.WEBKIT: webkit,
 }
 
 
@@ -33,12 +37,7 @@ def launch_for(browser: BrowserType, config: Settings, adjustments: Adjustments,
     Raises:
         LaunchFailure: it, or its driver, is not on this machine.
     """
-    launcher = LAUNCHERS.get(browser)
-    if launcher is None:
-        raise LaunchFailure(
-            f"{browser.value} can't be driven on this machine", Evidence(browser=browser, phase=Phase.LAUNCH)
-        )
-    return launcher(config, adjustments, no_adapter=no_adapter)
+    return LAUNCHERS[browser](config, adjustments, no_adapter=no_adapter)
 
 
 def installed_browsers(config: Settings) -> tuple[BrowserType, ...]:
@@ -51,3 +50,8 @@ def installed_browsers(config: Settings) -> tuple[BrowserType, ...]:
             continue
         found.append(browser)
     return tuple(found)
+
+
+def unasked_browsers(config: Settings) -> tuple[BrowserType, ...]:
+    """The installed browsers that may get any test. WebKitGTK, which runs wasm only, gets those that name it."""
+    return tuple(browser for browser in installed_browsers(config) if browser is not BrowserType.WEBKIT)

@@ -8,15 +8,21 @@ import os
 import platform
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 from selenium.webdriver.chromium.options import ChromiumOptions
 from selenium.webdriver.firefox.options import Options as FirefoxOptions
+from selenium.webdriver.safari.options import Options as SafariOptions
+from selenium.webdriver.webkitgtk.options import Options as WebKitGTKOptions
 
 from recovery import BrowserType, Evidence, Phase
 from recovery.failures import LaunchFailure
+
+# A path where no program is.
+_NO_BINARY = "/nonexistent/browser"
 
 log = logging.getLogger("breakwater.browsers")
 
@@ -27,11 +33,20 @@ class Launch:
 
     browser: BrowserType
     driver_command: tuple[str, ...]
-    listening: str
-    """A pattern for the driver's output line that tells its port, in group 1."""
+    listening: str | int
+    """The driver's port; or a pattern for its output line that tells it, in group 1."""
 
-    options: ChromiumOptions | FirefoxOptions
+    options: ChromiumOptions | FirefoxOptions | SafariOptions | WebKitGTKOptions
     environment: dict[str, str] = field(default_factory=dict)
+    needs_display: bool = False
+    """It can't run without a screen: the session gives it a virtual one."""
+
+    def without_binary(self) -> Self:
+        """Fault: the same launch of a browser that isn't there. (Safari's is found by its driver.)"""
+        if isinstance(self.options, SafariOptions):
+            return replace(self, driver_command=(_NO_BINARY,))
+        self.options.binary_location = _NO_BINARY
+        return self
 
 
 def find_program(

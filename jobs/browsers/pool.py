@@ -15,9 +15,6 @@ from jobs.specs import FaultKind
 from recovery import Adjustments, BrowserFailure, BrowserType, Evidence, Phase
 from recovery.failures import CrashFailure, InternalFailure
 
-# A path where no program is: what a launch with the fault "binary missing" names.
-NO_BINARY = "/nonexistent/browser"
-
 log = logging.getLogger("breakwater.browsers")
 
 
@@ -68,7 +65,7 @@ class SessionPool:
         if self._session is None:
             launch = launch_for(browser, self._config, adjustments, no_adapter=no_adapter)
             if no_binary:
-                launch.options.binary_location = NO_BINARY
+                launch = launch.without_binary()
             session = BrowserSession(launch, self._config, self._page_server())
             session.trace = self._trace
             session.start()

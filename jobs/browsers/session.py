@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -21,6 +22,7 @@ from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
 
+from jobs.browsers.display import VirtualDisplay
 from jobs.browsers.failures import AttemptAborted, TestFailure, as_failure
 from jobs.browsers.launch import Launch
 from jobs.browsers.page_link import LinkClosed, PageLink
@@ -91,6 +93,7 @@ class BrowserSession:
             init_args_for_pool_manager={"init_args_for_pool_manager": {"retries": False}},
         )
         self._process: OwnedProcess | None = None
+        self._display: VirtualDisplay | None = None
         self._driver: WebDriver | None = None
         self._main: psutil.Process | None = None
         self._link: PageLink | None = None
@@ -120,6 +123,11 @@ class BrowserSession:
             raise
 
     def _start_driver(self) -> None:
+        environment = {**os.environ, **self._launch.environment}
+        if self._launch.needs_display:
+            self._display = VirtualDisplay(self._config.scratch_dir)
+            self._display.start()
+            environment |= {"DISPLAY": self._display.name, "GDK_BACKEND": "x11"}
         scratch = ScratchFolder(self._config.scratch_dir)
         if len(str(scratch.path)) > LONGEST_SCRATCH:
             scratch.remove()
@@ -128,7 +136,7 @@ class BrowserSession:
                 f"{LONGEST_SCRATCH} characters); set BREAKWATER_SCRATCH_DIR to a shorter one",
                 self.evidence(Phase.LAUNCH),
             )
-        environment = {**os.environ, **self._launch.environment, "HOME": str(scratch.path)}
+        environment["HOME"] = str(scratch.path)
         self._process = OwnedProcess(self._launch.driver_command, env=environment, scratch=scratch)
         self._process.start()
         self._client.remote_server_addr = f"http://127.0.0.1:{self._await_port()}"
@@ -145,7 +153,10 @@ class BrowserSession:
         deadline = time.monotonic() + self._config.launch_timeout
         while True:
             output = self._process.log_tail()
-            if listening := re.search(self._launch.listening, output):
+            if isinstance(self._launch.listening, int):
+                if _is_open(self._launch.listening):
+                    return self._launch.listening
+            elif listening := re.search(self._launch.listening, output):
                 return int(listening.group(1))
             if not self._process.alive() or time.monotonic() > deadline:
                 raise ConnectionRefusedError(f"the driver does not listen; its output: {output[-300:]!r}")
@@ -219,6 +230,8 @@ class BrowserSession:
         self._close_link()
         if self._process is not None:
             self._process.stop()
+        if self._display is not None:
+            self._display.stop()
 
     def _close_link(self) -> None:
         if self._link is not None:
@@ -396,6 +409,13 @@ class BrowserSession:
         if self._process is not None and self._process.pid is not None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 _kill(psutil.Process(self._process.pid))
+
+
+def _is_open(port: int) -> bool:
+    """Whether somebody listens on this port of the machine."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _kill(process: psutil.Process) -> None:

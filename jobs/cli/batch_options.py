@@ -12,7 +12,7 @@ import click
 
 from jobs.batch_file import load_plan
 from jobs.batches.values import BATCH_ID, Priority
-from jobs.browsers.finding import installed_browsers
+from jobs.browsers.finding import unasked_browsers
 from jobs.cli.last_failed import failed_tests
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput, Plan, Shard, full_plan, quick_plan
@@ -85,7 +85,7 @@ class BatchOptions:
             return load_plan(self.file)
         if self.quick:
             return quick_plan(self.browsers or [BrowserType.CHROME])
-        here = self.browsers or installed_browsers(settings())
+        here = self.browsers or unasked_browsers(settings())
         if not here:
             raise FarmFailure("no browser with its driver is installed here; name the farm's with --browser")
         return full_plan(here)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from jobs.browsers.finding import installed_browsers
+from jobs.browsers.finding import unasked_browsers
 from jobs.connections import connect_checked, without_password
 from jobs.farm import Farm
 from jobs.plan import BadInput
@@ -45,7 +45,7 @@ def standing_farm(command: str) -> FarmInUse:
 
 @contextmanager
 def farm_for(browsers: Collection[BrowserType], concurrency: int, log_dir: Path | None) -> Iterator[FarmInUse]:
-    """The farm that is named, or else an embedded one with these and all installed browsers, for the block.
+    """The farm that is named, or else an embedded one with these and the installed browsers, for the block.
 
     Raises:
         RedisUnavailable, FarmFailure: in one line, within seconds.
@@ -54,7 +54,7 @@ def farm_for(browsers: Collection[BrowserType], concurrency: int, log_dir: Path 
         yield standing_farm("run")
         return
     config = settings()
-    names = sorted({*browsers, *installed_browsers(config)})
+    names = sorted({*browsers, *unasked_browsers(config)})
     with Farm(names, concurrency=concurrency, log_dir=log_dir) as farm:
         backend = Backend(config.model_copy(update={"redis_url": farm.url}))
         yield FarmInUse(backend, f"an embedded farm ({', '.join(names)}, simulation)", farm)

@@ -22,7 +22,17 @@ from recovery import Adjustments, BrowserType
 pool = SessionPool(Settings())
 pool.session_for(BrowserType("BROWSER"), Adjustments())
 """
-PROGRAMS = {"chromium", "chrome", "chromedriver", "firefox", "firefox-esr", "geckodriver"}
+PROGRAMS = {
+    "chromium",
+    "chrome",
+    "chromedriver",
+    "firefox",
+    "firefox-esr",
+    "geckodriver",
+    "WebKitWebDriver",
+    "MiniBrowser",
+    "Xvfb",
+}
 
 
 @pytest.fixture
@@ -32,7 +42,7 @@ def root() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("namespace", [True, False], ids=["namespace", "no namespace"])
-@pytest.mark.parametrize("browser", [BrowserType.CHROME, BrowserType.FIREFOX])
+@pytest.mark.parametrize("browser", [BrowserType.CHROME, BrowserType.FIREFOX, BrowserType.WEBKIT])
 def test_a_killed_owner_leaves_no_browser(browser: BrowserType, namespace: bool, root: Path) -> None:
     with owner(SESSION.replace("NAMESPACE", str(namespace)).replace("BROWSER", browser.value), root) as process:
         members = started_by(process)

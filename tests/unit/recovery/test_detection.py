@@ -13,7 +13,8 @@ from recovery import BrowserType, ModelType, detect_browser_type, detect_model_t
         (BrowserType.CHROME, ("chrome", "Google Chrome", "chromium", "chrome-headless-shell")),
         (BrowserType.FIREFOX, ("firefox", "Firefox ESR", "MozillaFirefox")),
         (BrowserType.EDGE, ("edge", "MicrosoftEdge", "msedge")),
-        (BrowserType.SAFARI, ("safari", "Safari Technology Preview", "WebKitGTK")),
+        (BrowserType.SAFARI, ("safari", "Safari Technology Preview")),
+        (BrowserType.WEBKIT, ("webkit", "WebKitGTK", "MiniBrowser")),
     ],
 )
 def test_browsers(browser: BrowserType, names: tuple[str, ...]) -> None:
@@ -85,7 +86,7 @@ def test_families_of_models(model_type: ModelType, names: tuple[str, ...]) -> No
 
 @pytest.mark.parametrize("name", ["netscape", "", "bert"])
 def test_an_unknown_browser_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"unknown browser .* known are chrome, firefox, edge, safari"):
+    with pytest.raises(ValueError, match=r"unknown browser .* known are chrome, firefox, edge, safari, webkit"):
         detect_browser_type(name)
 
 
