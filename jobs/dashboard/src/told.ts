@@ -4,7 +4,7 @@ export type Message = Farm | Change | TransitionTold | Trouble | Batches | Board
 /**
  * A browser that a test may ask for; its queue is ``browser.<value>``.
  */
-export type BrowserType = "chrome" | "firefox" | "edge" | "safari";
+export type BrowserType = "chrome" | "firefox" | "edge" | "safari" | "webkit";
 /**
  * How far a recovery goes; each level interferes more than the one before.
  */
