@@ -18,7 +18,7 @@ from breakers.follower import Follower
 from breakers.keys import Keys
 from breakers.listeners import Listeners
 from breakers.notes import Notes
-from breakers.operations import TOKEN, Operations, Outcome, Told
+from breakers.operations import TOKEN, Operations, Outcome, Told, is_leased
 from breakers.outage import Outage
 from breakers.scripts import Scripts
 from breakers.settings import CircuitSettings
@@ -55,8 +55,10 @@ class Gate:
         if self._verbose:
             _make_heard()
 
-    def enter(self, names: tuple[str, ...]) -> bytes | None:
+    def enter(self, names: tuple[str, ...], lease: float | None = None) -> bytes | None:
         """A token for one call on all these circuits; None: Redis is away, and the call is made on trust.
+
+        ``lease``: seconds that a probe holds its place unless it renews; None: as the settings say.
 
         Raises:
             CircuitOpenError: a circuit is in the way.
@@ -65,7 +67,7 @@ class Gate:
         if waits := self.notes.in_the_way(names):
             raise self._rejected(names, CircuitOpenError(waits), "known from an earlier look")
         try:
-            token = self.store.run(self.operations.acquire(names))
+            token = self.store.run(self.operations.acquire(names, lease))
         except CircuitOpenError as rejection:
             raise self._rejected(names, rejection, "asked Redis") from None
         except StoreUnavailable:
@@ -73,13 +75,13 @@ class Gate:
             return None
         return self._let_through(names, token)
 
-    async def enter_async(self, names: tuple[str, ...]) -> bytes | None:
+    async def enter_async(self, names: tuple[str, ...], lease: float | None = None) -> bytes | None:
         """As ``enter``. Cancelled while it waits, it takes no permit."""
         if waits := self.notes.in_the_way(names):
             raise self._rejected(names, CircuitOpenError(waits), "known from an earlier look")
         try:
             undo = self.operations.prepared(names).release
-            token = await self.store.run_async(self.operations.acquire(names), undo)
+            token = await self.store.run_async(self.operations.acquire(names, lease), undo)
         except CircuitOpenError as rejection:
             raise self._rejected(names, rejection, "asked Redis") from None
         except StoreUnavailable:
@@ -110,6 +112,24 @@ class Gate:
             self._unrecorded(names, outcome, error)
         else:
             self._recorded(names, outcome, took, told)
+
+    def renew(self, names: tuple[str, ...], token: bytes | None, lease: float | None = None) -> bool:
+        """Lengthen the leases of a call's permits; whether all are held. Asks nothing where nothing is leased."""
+        if token is None or not is_leased(token):
+            return token is not None
+        try:
+            return self.store.run(self.operations.renew(names, token, lease))
+        except StoreUnavailable:
+            return False
+
+    async def renew_async(self, names: tuple[str, ...], token: bytes | None, lease: float | None = None) -> bool:
+        """As ``renew``."""
+        if token is None or not is_leased(token):
+            return token is not None
+        try:
+            return await self.store.run_async(self.operations.renew(names, token, lease))
+        except StoreUnavailable:
+            return False
 
     def record(self, names: tuple[str, ...], outcome: Outcome, took: float | None) -> None:
         """Record an outcome that was seen from outside, without a token."""

@@ -29,13 +29,16 @@ class Guard:
     guard may be entered again and again, by one call at a time; a decorated function makes a new one for each call.
     """
 
-    __slots__ = ("_began", "_counted", "_entered", "_failed", "_gate", "_ignored", "_names", "_token")
+    __slots__ = ("_began", "_counted", "_entered", "_failed", "_gate", "_ignored", "_lease", "_names", "_token")
 
-    def __init__(self, gate: Gate, names: tuple[str, ...], counted: Matcher, ignored: Matcher) -> None:
+    def __init__(
+        self, gate: Gate, names: tuple[str, ...], counted: Matcher, ignored: Matcher, lease: float | None = None
+    ) -> None:
         self._gate = gate
         self._names = names
         self._counted = counted
         self._ignored = ignored
+        self._lease = lease
         self._entered = False
         self._failed = False
         self._token: bytes | None = None
@@ -45,9 +48,21 @@ class Guard:
         """Count the call that is being made as a failure, though it raises nothing."""
         self._failed = True
 
+    def renew(self) -> bool:
+        """Let the lease of a probe that is being made last as long again, as of now; from any thread.
+
+        For calls that may last longer than a dead one shall hold its place. Without a permit (the circuits are closed)
+        it asks nothing. False: a permit is held no more, or Redis is away, and the outcome may count as stale.
+        """
+        return self._gate.renew(self._names, self._token, self._lease)
+
+    async def renew_async(self) -> bool:
+        """As ``renew``."""
+        return await self._gate.renew_async(self._names, self._token, self._lease)
+
     def __enter__(self) -> Self:
         self._check_free()
-        self._take(self._gate.enter(self._names))
+        self._take(self._gate.enter(self._names, self._lease))
         return self
 
     def __exit__(
@@ -57,7 +72,7 @@ class Guard:
 
     async def __aenter__(self) -> Self:
         self._check_free()
-        self._take(await self._gate.enter_async(self._names))
+        self._take(await self._gate.enter_async(self._names, self._lease))
         return self
 
     async def __aexit__(
@@ -85,7 +100,7 @@ class Guard:
         return guarded
 
     def _anew(self) -> Guard:
-        return Guard(self._gate, self._names, self._counted, self._ignored)
+        return Guard(self._gate, self._names, self._counted, self._ignored, self._lease)
 
     def _check_free(self) -> None:
         if self._entered:

@@ -37,6 +37,11 @@ TOKEN = struct.Struct("<IQ")
 _PREPARED_KEPT = 10_000
 
 
+def is_leased(token: bytes) -> bool:
+    """Whether a token holds a permit, which ends by itself."""
+    return any(permit for _, permit in TOKEN.iter_unpack(token))
+
+
 class Prepared(NamedTuple):
     """The hot path's two scripts on the keys of some circuits."""
 
@@ -46,8 +51,7 @@ class Prepared(NamedTuple):
 
     def release(self, reply: Reply) -> bytes | None:
         """The command that gives back permits which nobody waited for; None: the reply granted no permit."""
-        granted = isinstance(reply, bytes) and any(permit for _, permit in TOKEN.iter_unpack(reply))
-        return self.record.packed("release", "", cast("bytes", reply)) if granted else None
+        return self.record.packed("release", "", reply) if isinstance(reply, bytes) and is_leased(reply) else None
 
 
 class Told(NamedTuple):
@@ -77,22 +81,26 @@ class Operations:
         if self._wanted.get(name) != settings:
             self._wanted[name] = self._untold[name] = settings
 
-    def acquire(self, names: tuple[str, ...]) -> Steps[bytes]:
-        """A permit on every circuit: the token to give back with the outcome. Raises CircuitOpenError."""
+    def acquire(self, names: tuple[str, ...], lease: float | None = None) -> Steps[bytes]:
+        """A permit on every circuit: the token to give back with the outcome. Raises CircuitOpenError.
+
+        ``lease``: seconds that a probe's permits last; None: as the circuits' settings say.
+        """
         prepared = self.prepared(names)
         if self._untold:
             yield from self._declare([name for name in names if name in self._untold])
         uncounted = self._notes.take_uncounted(names)
         try:
-            reply = yield prepared.acquire.packed(uncounted) if uncounted else prepared.acquire_packed
+            as_ever = not uncounted and lease is None
+            reply = yield prepared.acquire_packed if as_ever else prepared.acquire.packed(uncounted, _seconds(lease))
         except NoScriptError:
-            reply = yield prepared.acquire.packed_with_source(uncounted)
+            reply = yield prepared.acquire.packed_with_source(uncounted, _seconds(lease))
         if isinstance(reply, bytes):
             return reply
         kind, *rest = cast("list[Any]", reply)
         if kind == b"missing":
             yield from self._declare([names[i - 1] for i in rest])
-            reply = yield from _ask(prepared.acquire, "")
+            reply = yield from _ask(prepared.acquire, "", _seconds(lease))
             if isinstance(reply, bytes):
                 return reply
             kind, *rest = cast("list[Any]", reply)
@@ -133,6 +141,10 @@ class Operations:
             yield from self._declare(missing)
             told += yield from self.record(tuple(missing), outcome, took, b"")
         return told
+
+    def renew(self, names: tuple[str, ...], token: bytes, lease: float | None) -> Steps[bool]:
+        """Let the leases of a token's permits last as long again, as of now; whether all are still held."""
+        return (yield from _ask(self._scripts.renew.on(self._keys.of(names)), token, _seconds(lease))) == 1
 
     def in_force(self, name: str) -> Steps[CircuitSettings]:
         """The settings that ``name`` is judged by."""
@@ -209,7 +221,7 @@ class Operations:
             self._prepared.clear()
         keys = self._keys.of(names)
         acquire = self._scripts.acquire.on(keys)
-        prepared = Prepared(acquire, acquire.packed(""), self._scripts.record.on(keys))
+        prepared = Prepared(acquire, acquire.packed("", ""), self._scripts.record.on(keys))
         self._prepared[names] = prepared
         return prepared
 
@@ -245,6 +257,10 @@ class Operations:
         now = float(reply[0])
         found = (read_metrics(raw, now, self._notes.uncounted) for raw in reply[1:])
         return {metrics["name"]: metrics for metrics in found}
+
+
+def _seconds(given: float | None) -> str:
+    return "" if given is None else repr(given)
 
 
 def _ask(call: Call, *arguments: Argument) -> Steps[Reply]:

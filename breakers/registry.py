@@ -9,6 +9,7 @@ from typing import Any, Self, TypedDict, TypeVar
 
 from breakers.address import Address, AnyClient
 from breakers.circuit import NOTHING, CircuitBreaker
+from breakers.errors import InvalidSettings
 from breakers.events import CircuitEvent, Transition
 from breakers.gate import Gate, OnStoreError
 from breakers.guard import Guard, Matcher
@@ -113,14 +114,24 @@ class CircuitBreakerRegistry:
             name, registry=self, counted=counted, ignored=ignored, failed_result=failed_result, **settings
         )
 
-    def guard(self, *names: str, counted: Matcher = Exception, ignored: Matcher = NOTHING) -> Guard:
+    def guard(
+        self,
+        *names: str,
+        counted: Matcher = Exception,
+        ignored: Matcher = NOTHING,
+        probe_seconds: float | None = None,
+    ) -> Guard:
         """A guard of all these circuits: one trip in, one trip out, whatever their number.
 
         ``counted``: exceptions (classes or a predicate) that are failures; ``ignored``: those among them that aren't.
+        ``probe_seconds``: how long this call may hold a probe's place, instead of what the circuits' settings say; a
+        short one that is renewed (``Guard.renew``) frees the place of a process that died soon.
         """
         if len(names) > 1 and len(set(names)) != len(names):
             names = tuple(dict.fromkeys(names))
-        return Guard(self._gate, names, counted, ignored)
+        if probe_seconds is not None and not probe_seconds > 0:
+            raise InvalidSettings(f"probe_seconds={probe_seconds!r}: must be above 0")
+        return Guard(self._gate, names, counted, ignored, probe_seconds)
 
     def record(self, *names: str, failed: bool, seconds: float | None = None) -> None:
         """Record an outcome that was seen from outside, without a permit, such as a worker that died.

@@ -26,13 +26,16 @@ class Settings(BaseSettings):
     """The first part of every Redis key of ours, but for Celery's queues."""
 
     lease_seconds: float = Field(default=6.0, gt=0)
-    """Seconds after which an attempt whose worker fell silent is sent on. Renewed at a third of it."""
+    """Seconds after which a silent worker loses its attempt, and its place as a probe. Renewed at a third of it."""
 
     circuit_failure_threshold: int = Field(default=3, ge=1)
-    """Consecutive failures that open a circuit of a worker or a browser."""
+    """Consecutive failures that open a circuit of a browser, a worker or a task type."""
 
     circuit_recovery_timeout: float = Field(default=10.0, gt=0)
     """Seconds that a circuit stays open before a probe is let through."""
+
+    circuit_settings_version: int = Field(default=1, ge=1)
+    """Raise it with a change of the two above: circuits that exist are then judged by the new ones, by every worker."""
 
     batch_expiry_seconds: int = Field(default=7 * 24 * 3600, gt=0)
     """Seconds that a finished batch's keys, and artefacts, are kept."""

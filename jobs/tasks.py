@@ -85,7 +85,10 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
         return record_of(claim, worker.node, outcome, cause, failure, round(time.monotonic() - started, 3))
 
     try:
-        with backend.registry.guard(*circuits_of(claim, worker.node), counted=(BrowserFailure,)):
+        # A place as probe lasts as the attempt's lease does, and is renewed with it: a dead worker frees both.
+        lasts = backend.store.lease_seconds
+        guard = backend.registry.guard(*circuits_of(claim, worker.node), counted=(BrowserFailure,), probe_seconds=lasts)
+        with guard, lease.renewing(guard.renew):
             measurement = run(worker, claim, lambda: lease.should_stop)
     except CircuitOpenError as refusal:
         return carry_out(backend, claim, record("circuit_open", str(refusal)), on_open_circuit(backend, claim, refusal))

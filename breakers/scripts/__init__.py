@@ -17,6 +17,7 @@ Argument: TypeAlias = "bytes | str | int"
 _PARTS = {
     "acquire": (),
     "record": ("window",),
+    "renew": (),
     "declare": ("window", "settings"),
     "configure": ("window", "settings"),
     "force": (),
@@ -88,6 +89,7 @@ class Scripts:
         clock = clock or _read("clock")
         self.acquire = Script("acquire", clock)
         self.record = Script("record", clock)
+        self.renew = Script("renew", clock)
         self.declare = Script("declare", clock)
         self.configure = Script("configure", clock)
         self.force = Script("force", clock)

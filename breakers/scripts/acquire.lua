@@ -1,6 +1,7 @@
 -- Take a permit on every circuit, or on none. Keys: circuit.lua.
 --
 -- ARGV[1]  calls rejected by the caller's own notes since its last trip, one number a circuit ('' when there are none)
+-- ARGV[2]  seconds that a permit's lease lasts ('' for the circuit's probe_seconds)
 -- Returns  a token (string, see circuit.lua) to hand to record.lua
 --      or  {'rejected', i, state, wait_ms, ...} for each circuit in the way
 --      or  {'missing', i, ...} for each circuit that Redis doesn't know (declare.lua, then again)
@@ -48,7 +49,7 @@ end
 for _, i in ipairs(probes) do
   local key = KEYS[3 * i]
   local permit = redis.call('HINCRBY', key, 'permits_issued', 1)
-  local ends = now + redis.call('HGET', key, 'probe_seconds')
+  local ends = now + (tonumber(ARGV[2]) or redis.call('HGET', key, 'probe_seconds'))
   redis.call('ZADD', KEYS[3 * i + 2], ends, permit)
   redis.call('EXPIREAT', KEYS[3 * i + 2], math.ceil(ends) + 60)
   tokens[i] = struct.pack(TOKEN, struct.unpack('<I4', tokens[i]), permit)

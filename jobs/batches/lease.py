@@ -8,7 +8,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import redis
 
@@ -26,6 +26,16 @@ class HeldLease:
         self.ends = time.monotonic() + at_most
         self._state: Renewal = "held"
         self._stop = threading.Event()
+        self._along: Callable[[], object] | None = None
+
+    @contextlib.contextmanager
+    def renewing(self, renew: Callable[[], object]) -> Iterator[None]:
+        """Renew something else along with the lease, for the length of the block: in the keeper's thread, as often."""
+        self._along = renew
+        try:
+            yield
+        finally:
+            self._along = None
 
     def follow(self, claim: Claim) -> None:
         """Name the attempt that runs now, as ``next_in_place`` returned it. The lease itself goes on either way."""
@@ -123,3 +133,5 @@ class LeaseKeeper:
             held._learn(self._store.renew(held.claim))
         except redis.RedisError as error:
             log.warning("lease of %s:%s not renewed: %s", held.claim.batch, held.claim.test, error)
+        if along := held._along:
+            along()

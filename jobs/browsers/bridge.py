@@ -23,7 +23,7 @@ from jobs.browsers.failures import TestFailure
 from jobs.browsers.finding import installed_browsers
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test, simulate_test
-from jobs.circuits import farm_circuits
+from jobs.circuits import PROBE_SECONDS, farm_circuits
 from jobs.connections import connect
 from jobs.models import ModelInvalid, catalogue, entry_for, make_inputs
 from jobs.settings import settings
@@ -222,7 +222,8 @@ class BrowserAutomationBridge:
         names = (f"browser:{browser.value}", f"task:{spec.task_type}") if browser else ("task:simulation",)
         inputs = None if input_data is None else _inputs(spec, input_data)
         try:
-            with self._registry.guard(*names, counted=(BrowserFailure,)):
+            longest = max(PROBE_SECONDS, 2 * spec.timeout)
+            with self._registry.guard(*names, counted=(BrowserFailure,), probe_seconds=longest):
                 if browser is None:
                     measurement = simulate_test(spec, inputs)
                 else:

@@ -66,6 +66,16 @@ class ModelCircuit:
         self.permits[self.permits_issued] = now + self.settings.probe_seconds
         return self.generation, self.permits_issued
 
+    def renew(self, now: float, held: tuple[int, int | None]) -> bool:
+        """A longer lease for a permit; whether it is held at all."""
+        generation, permit = held
+        if permit is None:
+            return True
+        if generation != self.generation or self.permits.get(permit, -math.inf) <= now:
+            return False
+        self.permits[permit] = now + self.settings.probe_seconds
+        return True
+
     def record(self, now: float, outcome: str, took: float | None, held: tuple[int, int | None] | None) -> None:
         """How a call ended; ``held`` is what ``take`` gave, None for an outcome seen from outside."""
         if self.state is OPEN:

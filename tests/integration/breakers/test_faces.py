@@ -158,6 +158,39 @@ def test_openings_grow_up_to_a_cap_and_start_small_again_after_a_calm_time(redis
     assert next_opening() == 1.0
 
 
+def test_a_renewed_probe_keeps_its_place_and_its_result_counts(redis_client: redis.Redis) -> None:
+    registry = SteeredRegistry(
+        redis_client, failure_threshold=1, success_threshold=2, recovery_timeout=1.0, probe_seconds=10.0
+    )
+    clock = SteeredClock(redis_client, "breakwater")
+    with registry.guard("c", "closed") as guard:
+        commands = redis_client.info("commandstats")["cmdstat_evalsha"]["calls"]
+        assert guard.renew()
+        assert redis_client.info("commandstats")["cmdstat_evalsha"]["calls"] == commands, "nothing was leased"
+    assert not guard.renew(), "no call is under way"
+    registry.record("c", failed=True)
+    clock.advance(1)
+
+    with registry.guard("c", "closed", probe_seconds=2.5) as guard:
+        for _ in range(3):
+            clock.advance(2)
+            assert guard.renew()
+            with pytest.raises(CircuitOpenError), registry.guard("c"):
+                raise AssertionError("a second probe was let in")
+
+    async def story() -> None:
+        async with registry.guard("c") as guard:
+            clock.advance(9)
+            assert await guard.renew_async()
+            clock.advance(10)
+            assert not await guard.renew_async(), "its lease has ended"
+        await registry.aclose()
+
+    asyncio.run(story())
+    metrics = registry.get("c").get_metrics()
+    assert (metrics["successes"], metrics["stale_results"], metrics["current_state"]) == (2, 1, "half_open")
+
+
 def test_jitter_spreads_the_openings(redis_client: redis.Redis) -> None:
     registry = SteeredRegistry(redis_client, failure_threshold=1, recovery_timeout=10.0, recovery_timeout_jitter=0.2)
     clock = SteeredClock(redis_client, "breakwater")

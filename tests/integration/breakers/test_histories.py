@@ -107,6 +107,13 @@ class Histories(RuleBasedStateMachine):
         for name in call.names:
             self.models[name].record(self.clock.now, outcome, took, call.held[name])
 
+    @precondition(lambda self: any(permit for call in self.calls for _, permit in call.held.values()))
+    @rule(data=st.data())
+    def renew(self, data: st.DataObject) -> None:
+        call = self.calls[data.draw(st.integers(0, len(self.calls) - 1))]
+        expected = [self.models[name].renew(self.clock.now, call.held[name]) for name in call.names]
+        assert self.gate.renew(call.names, call.token) == all(expected)
+
     @rule(names=some_names, failed=st.booleans(), took=st.sampled_from([0.5, 1.0]))
     def record_from_outside(self, names: tuple[str, ...], failed: bool, took: float) -> None:
         self.registry.record(*names, failed=failed, seconds=took)
