@@ -95,6 +95,9 @@ def _next_step(failure: FailureInfo, past: Past, situation: Situation, policy: R
         return GiveUp(reason=f"the test's own failure: {failure.message}")
     if spent := _budget_spent(past, situation, policy):
         return GiveUp(reason=f"{spent}; the last one failed: {failure.message}")
+    if failure.evidence.worker_lost and situation.browser is None and not past.browsers and not past.detours:
+        # A test that asked for no browser: level 5 is not its last resort but its place, and another worker runs it.
+        return Simulate()
     for level in RecoveryLevel:
         if level >= max(start, past.highest) and (action := _at(level, failure, past, situation, policy)):
             return action
@@ -127,8 +130,6 @@ def _retry(failure: FailureInfo, past: Past, situation: Situation, policy: Recov
 
 
 def _restart(failure: FailureInfo, past: Past, situation: Situation, policy: RecoveryPolicy) -> Action | None:
-    if situation.browser is None:  # no browser to start anew, but another worker can run it
-        return Restart(in_place=False) if failure.evidence.worker_lost else None
     if _must_leave(past, situation, policy):
         return None
     return Restart(in_place=not failure.evidence.worker_lost)

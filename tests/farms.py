@@ -145,10 +145,14 @@ class FarmClient:
 
     def publish(self, tests: int, allow: Sequence[str] = ("simulated",)) -> str:
         """A batch of tests that need no browser; returns its id."""
+        return self.publish_specs([simulated(f"t{number}") for number in range(tests)], allow)
+
+    def publish_specs(self, specs: Sequence[TestSpec], allow: Sequence[str]) -> str:
+        """A batch of these tests; returns its id."""
         header = BatchHeader.model_validate(
             {"id": f"b-{uuid.uuid4().hex[:8]}", "name": "night", "created_at": time.time(), "allow": allow}
         )
-        self.backend.store.publish(header, [simulated(f"t{number}") for number in range(tests)])
+        self.backend.store.publish(header, specs)
         return header.id
 
     def is_finished(self, batch: str) -> bool:

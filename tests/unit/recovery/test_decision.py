@@ -105,6 +105,15 @@ def test_a_failed_simulation_is_the_end() -> None:
     assert isinstance(decide(failure(FailureType.INTERNAL_ERROR), history, where, POLICY), GiveUp)
 
 
+def test_a_test_that_asked_for_no_browser_outlives_its_worker_as_often_as_the_budget_allows() -> None:
+    lost = failure(FailureType.CRASH, worker_lost=True)
+    history = [record(number, "crash", browser=None) for number in range(1, POLICY.max_attempts)]
+    assert isinstance(decide(lost, history, situation(browser=None), POLICY), Simulate)
+    ended = [*history, record(POLICY.max_attempts, "crash", browser=None)]
+    assert isinstance(decide(lost, ended, situation(browser=None), POLICY), GiveUp)
+    assert isinstance(decide(failure(FailureType.CRASH), history[:1], situation(browser=None), POLICY), GiveUp)
+
+
 def test_a_level_switched_off_is_passed_over() -> None:
     policy = POLICY.merged({"limits": {"minimal": 0, "moderate": 0, "aggressive": 0}})
     assert decide(failure(), [record(1)], situation(), policy) == Fallback(browser=FIREFOX)
