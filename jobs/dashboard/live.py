@@ -166,8 +166,9 @@ class Live:
                 await self._read_once()
             except _AWAY as error:
                 self._lost(error)
-            except Exception:
+            except Exception as error:
                 log.exception("a reading of the farm failed")
+                self._tell_trouble(f"The farm can't be read ({type(error).__name__}; Flower's log tells more)")
             took = time.monotonic() - started
             interval = WATCHED if self._is_watched() else UNWATCHED
             if self._trouble is not None:
@@ -252,11 +253,15 @@ class Live:
         yield from (self.farm, self.batches, self.recovery, *(one.channel for one in self._watched.values()))
 
     def _lost(self, error: BaseException) -> None:
+        if self._trouble is None:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            log.warning("Redis does not answer: %s", reason)
+            self._tell_trouble(f"Redis does not answer ({reason})")
+
+    def _tell_trouble(self, message: str) -> None:
         if self._trouble is not None:
             return
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        log.warning("Redis does not answer: %s", reason)
-        self._trouble = Trouble(away_since=time.time(), message=reason)
+        self._trouble = Trouble(away_since=time.time(), message=message)
         for channel in self._everyone():
             channel.tell(event("trouble", self._trouble))
 

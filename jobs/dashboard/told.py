@@ -133,7 +133,7 @@ class Change(_Told):
 
 
 class Trouble(_Told):
-    """Redis is away, or back."""
+    """The farm can't be read, as Redis is away; or it can again."""
 
     away_since: float | None = Field(description="null: it is there")
     message: str = ""

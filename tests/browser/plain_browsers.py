@@ -24,7 +24,7 @@ CHROMIUM_FLAGS = (
 FIREFOX_PREFERENCES = {"dom.webgpu.enabled": True, "gfx.webgpu.ignore-blocklist": True}
 
 
-def _found(*names: str) -> str:
+def found(*names: str) -> str:
     path = next(filter(None, map(shutil.which, names)), None)
     assert path is not None, f"none of {names} is installed: run `make setup`"
     return path
@@ -42,16 +42,16 @@ def _geckodriver() -> str:
 
 def _chromium() -> tuple[WebDriver, int]:
     options = webdriver.ChromeOptions()
-    options.binary_location = _found("chromium", "google-chrome", "chrome")
+    options.binary_location = found("chromium", "google-chrome", "chrome")
     for flag in CHROMIUM_FLAGS:
         options.add_argument(flag)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(_found("chromedriver")))
+    driver = webdriver.Chrome(options, webdriver.ChromeService(found("chromedriver")))
     return driver, driver.service.process.pid
 
 
 def _firefox() -> tuple[WebDriver, int]:
     options = webdriver.FirefoxOptions()
-    options.binary_location = _found("firefox-esr", "firefox")
+    options.binary_location = found("firefox-esr", "firefox")
     options.add_argument("-headless")
     for name, value in FIREFOX_PREFERENCES.items():
         options.set_preference(name, value)

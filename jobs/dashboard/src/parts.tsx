@@ -143,7 +143,7 @@ export function Header({ eyebrow, title, live, children }: {
 
 function Pulse({ live }: { live: Live }) {
   const [word, dot] = live.trouble
-    ? ["Redis is away", "status-dot-error"]
+    ? ["No news", "status-dot-error"]
     : live.connection === "live"
       ? ["Live", "status-dot-live"]
       : live.connection === "lost"
@@ -163,8 +163,8 @@ function Away({ since, message }: { since: number; message: string }) {
     <div class="bw-away" role="alert">
       <Shape of="open" size={18} />
       <div>
-        <strong>Redis does not answer since {clock(since)} ({span(Date.now() / 1000 - since)}).</strong>
-        <p>What you see is as of then. Tests go on where they can; this page goes on by itself. <code>{message}</code></p>
+        <strong>No news since {clock(since)}, {span(Date.now() / 1000 - since)}.</strong>
+        <p>{message}. What you see is as of then. This page goes on by itself.</p>
       </div>
     </div>
   );

@@ -168,7 +168,7 @@ export interface Change {
   gone: string[];
 }
 /**
- * Redis is away, or back.
+ * The farm can't be read, as Redis is away; or it can again.
  */
 export interface Trouble {
   /**
