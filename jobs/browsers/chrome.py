@@ -11,13 +11,14 @@ from recovery import Adjustments, BrowserType
 
 LISTENING = r"started successfully on port (\d+)"
 
-# Nothing that asks the network, nothing that asks the user; the WebGPU that browsers hide on unknown GPUs.
+# Nothing that asks the network, nothing that asks the user; the WebGPU that browsers hide on unknown GPUs; WebNN.
 FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-dev-shm-usage",
     "--disable-sync",
+    "--enable-features=WebMachineLearningNeuralNetwork",
     "--enable-unsafe-webgpu",
     "--no-default-browser-check",
     "--no-first-run",

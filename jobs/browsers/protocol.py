@@ -209,6 +209,10 @@ class WebNNCapability(_Part):
     """Device types for which a WebNN context could be made, and why the others could not."""
 
     devices: tuple[Literal["cpu", "gpu", "npu"], ...] = Field(default=(), max_length=3)
+    operators: tuple[Annotated[str, Field(max_length=100)], ...] = Field(
+        default=(), max_length=300, description="those that the first device's context supports"
+    )
+    max_tensor_bytes: Count | None = Field(default=None, description="of that context; null: it doesn't tell")
     missing: Text = ""
 
 
@@ -225,6 +229,7 @@ class Capabilities(_FromPage):
     cross_origin_isolated: bool
     cores: int | None = Field(ge=1)
     device_memory_gb: float | None = Field(ge=0, description="as the browser tells, rounded and capped by it")
+    heap_limit_bytes: Count | None = Field(default=None, description="of JavaScript's heap; null: it doesn't tell")
 
 
 FromPage = Annotated[

@@ -27,12 +27,13 @@ from jobs.browsers.failures import AttemptAborted, TestFailure, as_failure
 from jobs.browsers.launch import Launch
 from jobs.browsers.page_link import LinkClosed, PageLink
 from jobs.browsers.page_server import PageServer
-from jobs.browsers.protocol import PageError, PagePhase, Result, Run
+from jobs.browsers.protocol import Capabilities, PageError, PagePhase, Probe, Result, Run
 from jobs.browsers.tabs import replace_hung_tab
 from jobs.browsers.trace import Trace
 from jobs.processes import OwnedProcess
 from jobs.scratch import ScratchFolder
 from jobs.settings import Settings
+from jobs.specs import Platform
 from recovery import BrowserType, Evidence, PageEvent, Phase
 from recovery.failures import (
     ApiFailure,
@@ -97,6 +98,7 @@ class BrowserSession:
         self._driver: WebDriver | None = None
         self._main: psutil.Process | None = None
         self._link: PageLink | None = None
+        self._capabilities: Capabilities | None = None
 
     # Life
 
@@ -276,6 +278,30 @@ class BrowserSession:
         finally:
             self._client.timeout = before
 
+    def capabilities(self) -> Capabilities:
+        """What this browser can really do: its page was asked, once a session.
+
+        Raises:
+            BrowserFailure: the page could not be asked, or did not answer.
+        """
+        if self._capabilities is None:
+            probe = Probe(id=f"probe-{next(self._ids)}")
+            deadline = time.monotonic() + self._config.webdriver_timeout
+            try:
+                self.link.send(probe)
+                while True:
+                    answer = self.link.receive(WATCH_INTERVAL)
+                    if isinstance(answer, Capabilities) and answer.id == probe.id:
+                        self._capabilities = answer
+                        break
+                    if isinstance(answer, PageError) and answer.id == probe.id:
+                        raise self._page_failure(answer)
+                    self._watch(deadline)
+            except _ERRORS as error:
+                raise as_failure(error, self.evidence(Phase.RUN)) from error
+            self.trace.note("capabilities asked")
+        return self._capabilities
+
     def withdraw_offers(self) -> None:
         """Take back the files that the page was offered."""
         if self._link is not None:
@@ -296,6 +322,8 @@ class BrowserSession:
         command = run(f"run-{next(self._ids)}")
         try:
             self._check_processes(Phase.RUN)
+            if command.platform is Platform.WEBNN:
+                self._require_webnn(command)
             self.link.send(command)
             self.trace.note("run sent", id=command.id, platform=command.platform.value)
             while True:
@@ -311,6 +339,15 @@ class BrowserSession:
         except _ERRORS as error:
             self._check_processes(Phase.RUN)
             raise as_failure(error, self.evidence(Phase.RUN)) from error
+
+    def _require_webnn(self, command: Run) -> None:
+        """A browser without it is told from what it said before; nothing is loaded to find out again."""
+        webnn = self.capabilities().webnn
+        if command.options.webnn_device not in webnn.devices:
+            raise ApiFailure(
+                f"{self.browser.value} gives no WebNN context for {command.options.webnn_device}: {webnn.missing}",
+                self.evidence(Phase.LOAD).model_copy(update={"page_event": PageEvent.BACKEND_UNAVAILABLE}),
+            )
 
     def _page_failure(self, error: PageError) -> Exception:
         kind = _OF_EVENT.get(error.kind)

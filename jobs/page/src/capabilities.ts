@@ -29,6 +29,8 @@ export async function probe(id: string): Promise<Capabilities> {
     wasm_threads: hasThreads(),
     cross_origin_isolated: self.crossOriginIsolated,
     cores: navigator.hardwareConcurrency || null,
+    // Chromium only.
+    heap_limit_bytes: (performance as { memory?: { jsHeapSizeLimit: number } }).memory?.jsHeapSizeLimit ?? null,
     device_memory_gb: (navigator as { deviceMemory?: number }).deviceMemory ?? null,
   };
 }

@@ -241,6 +241,10 @@ export interface Capabilities {
    * as the browser tells, rounded and capped by it
    */
   device_memory_gb: number | null;
+  /**
+   * of JavaScript's heap; null: it doesn't tell
+   */
+  heap_limit_bytes: number | null;
 }
 /**
  * The adapter that the browser gives; ``missing`` says why there is none.
@@ -258,6 +262,14 @@ export interface GpuCapability {
  */
 export interface WebNNCapability {
   devices: ("cpu" | "gpu" | "npu")[];
+  /**
+   * those that the first device's context supports
+   */
+  operators: string[];
+  /**
+   * of that context; null: it doesn't tell
+   */
+  max_tensor_bytes: number | null;
   missing: string;
 }
 /**

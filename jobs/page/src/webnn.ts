@@ -9,6 +9,7 @@ type DeviceType = RunOptions["webnn_device"];
 export interface MLContext {
   readonly lost?: Promise<{ message: string }>;
   dispatch(...args: unknown[]): void;
+  opSupportLimits?(): Record<string, unknown>;
   destroy?(): void;
 }
 interface ML {
@@ -52,16 +53,28 @@ export async function openWebNN(deviceType: DeviceType): Promise<WebNN> {
   return { context, demise, kernels: () => dispatched, close: () => context.destroy?.() };
 }
 
+/** Operators are those entries that tell of operands or outputs; the rest speaks of tensors in general. */
+function readLimits(context: MLContext): [string[], number | null] {
+  const limits = context.opSupportLimits?.() ?? {};
+  const general = new Set(["input", "constant", "output", "preferredInputLayout", "maxTensorByteLength"]);
+  const bytes = limits["maxTensorByteLength"];
+  return [Object.keys(limits).filter((name) => !general.has(name)), typeof bytes === "number" ? bytes : null];
+}
+
 export async function probeWebNN(): Promise<WebNNCapability> {
   const devices: DeviceType[] = [];
+  let operators: string[] = [];
+  let maxTensorBytes: number | null = null;
   const missing: string[] = [];
   for (const deviceType of DEVICES) {
     try {
-      (await ml().createContext({ deviceType })).destroy?.();
+      const context = await ml().createContext({ deviceType });
+      if (devices.length === 0) [operators, maxTensorBytes] = readLimits(context);
+      context.destroy?.();
       devices.push(deviceType);
     } catch (error) {
       missing.push(error instanceof PageFailure ? error.message : `${deviceType}: ${String(error)}`);
     }
   }
-  return { devices, missing: [...new Set(missing)].join("; ") };
+  return { devices, operators, max_tensor_bytes: maxTensorBytes, missing: [...new Set(missing)].join("; ") };
 }
