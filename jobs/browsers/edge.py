@@ -18,7 +18,7 @@ def edge(config: Settings, adjustments: Adjustments, *, no_adapter: bool = False
     """
     options = EdgeOptions()
     options.binary_location = find_program(
-        BrowserType.EDGE, "Microsoft Edge", config.edge_binary, ("microsoft-edge", "microsoft-edge-stable"),
+        BrowserType.EDGE, "Microsoft Edge", config.edge_binary, ("microsoft-edge", "microsoft-edge-stable", "msedge"),
         "BREAKWATER_EDGE_BINARY",
     )  # fmt: skip
     driver = find_program(

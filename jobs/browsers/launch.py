@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import platform
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -52,7 +53,7 @@ class Launch:
 def find_program(
     browser: BrowserType, what: str, given: Path | None, names: Sequence[str], setting: str, also: Path | None = None
 ) -> str:
-    """The program: as the settings say, else on PATH by one of its names, else ``also``.
+    """The program: as the settings say, else on PATH by one of its names, else ``also``, else Selenium Manager's.
 
     Raises:
         LaunchFailure: it is nowhere; the message says where it was searched.
@@ -62,10 +63,19 @@ def find_program(
         if not given.is_file():
             raise LaunchFailure(f"{setting} says {given}, and there is no such file", evidence)
         return str(given)
-    found = next(filter(None, map(shutil.which, names)), None) or (str(also) if also and also.is_file() else None)
+    found = next(filter(None, map(shutil.which, names)), None) or (also if also and also.is_file() else None)
+    found = found or cached_by_selenium(names)
     if found is None:
         raise LaunchFailure(f"no {what} found: {', '.join(names)} not on PATH, {setting} not set", evidence)
-    return found
+    return str(found)
+
+
+def cached_by_selenium(names: Sequence[str]) -> Path | None:
+    """The newest program of these names that Selenium Manager has fetched. It is not asked: that might fetch one."""
+    cache = Path(os.environ.get("SE_CACHE_PATH") or Path.home() / ".cache" / "selenium")
+    # <cache>/<product>/<system>/<version>/<program>
+    found = [path for name in names for path in cache.glob(f"*/*/*/{name}") if path.is_file()]
+    return max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", path.parent.name)], default=None)
 
 
 def packaged_geckodriver() -> Path | None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from jobs.cli.cancel import cancel
 from jobs.cli.circuits import circuits
 from jobs.cli.demo import demo
+from jobs.cli.doctor import doctor
 from jobs.cli.enqueue import enqueue
 from jobs.cli.recovery import recovery
 from jobs.cli.report import report
@@ -42,6 +43,7 @@ breakwater.add_command(run)
 for _command in (enqueue, wait, watch, report, cancel):
     breakwater.add_command(_command)
 breakwater.add_command(demo)
+breakwater.add_command(doctor)
 breakwater.add_command(circuits)
 breakwater.add_command(workers)
 breakwater.add_command(recovery)

@@ -22,6 +22,7 @@ SOFTWARE = "--use-webgpu-adapter=swiftshader"
 def bin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The only folder on PATH: what a test puts there is all that is installed."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SE_CACHE_PATH", str(tmp_path / "selenium"))
     for name in [name for name in os.environ if name.startswith("BREAKWATER_")]:
         monkeypatch.delenv(name)
     return tmp_path
@@ -53,6 +54,17 @@ def test_a_missing_driver_is_told_from_a_missing_browser(bin_folder: Path) -> No
     install(bin_folder, "chromium")
     with pytest.raises(LaunchFailure, match="no chromedriver found"):
         launch(BrowserType.CHROME)
+
+
+def test_what_selenium_manager_fetched_is_found_last_and_the_newest_of_it(bin_folder: Path) -> None:
+    for version in ("99.0.1", "156.0.2", "101.5.0"):
+        for program in ("msedge/linux64/{}/microsoft-edge", "msedgedriver/linux64/{}/msedgedriver"):
+            path = bin_folder / "selenium" / program.format(version)
+            path.parent.mkdir(parents=True)
+            path.touch()
+    assert launch(BrowserType.EDGE).driver_command[0].endswith("/156.0.2/msedgedriver")
+    install(bin_folder, "msedgedriver")
+    assert launch(BrowserType.EDGE).driver_command[0] == str(bin_folder / "msedgedriver")
 
 
 def test_a_setting_wins_over_path_and_is_believed_or_refused(bin_folder: Path, tmp_path: Path) -> None:
