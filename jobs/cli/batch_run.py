@@ -16,6 +16,7 @@ from jobs.cli.views import View
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput, Plan
 from jobs.reports.summary import Summary, is_green, summarise
+from jobs.reports.thresholds import Comparison
 from jobs.specs import Outcome, Verdict
 from jobs.waiting import Waiting
 from jobs.worker import Backend
@@ -40,6 +41,8 @@ class Ran:
     """All verdicts, if they were asked for: they may be a million."""
     circuits: dict[str, CircuitMetrics]
     seconds: float
+    comparison: Comparison | None = None
+    """Beside a former batch, if that was asked for."""
 
     @property
     def finished(self) -> bool:

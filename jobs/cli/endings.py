@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from jobs.cli.batch_run import MOST_NOTABLE, Ran
 from jobs.cli.phrases import Loudness
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
-from jobs.reports import check_writable, write_json, write_junit
-from jobs.reports.summary import ExitCode
+from jobs.reports import ReportWriter, check_writable, write_html, write_json, write_junit, write_markdown
+from jobs.reports.baseline import Baseline, read_baseline
+from jobs.reports.summary import ExitCode, summarise
+from jobs.reports.thresholds import Thresholds
 from jobs.specs import Outcome
 
 
@@ -26,26 +28,37 @@ from jobs.specs import Outcome
 class Ending:
     """What the user wants to have of a batch."""
 
-    report_json: Path | None
-    report_junit: Path | None
+    reports: Mapping[ReportWriter, Path]
     loudness: Loudness
+    baseline: Baseline | None = None
+    thresholds: Thresholds | None = None
 
-    def check(self) -> None:
-        """See, before anything is enqueued, that the reports can be written.
+    def check(self, tests: Iterable[str] | None = None) -> None:
+        """See, before anything is enqueued, that reports can be written, and that some of ``tests`` can be compared.
 
         Raises:
-            BadInput: one of them can't be, or two go to one file.
+            BadInput: a report can't be written, two go to one file, or the baseline has none of the tests.
         """
-        files = [path for path in (self.report_json, self.report_junit) if path is not None]
-        if len(set(files)) < len(files):
-            raise BadInput(f"two reports are to be written to {files[0]}; give each a file of its own")
+        files = list(self.reports.values())
+        if twice := [path for path in files if files.count(path) > 1]:
+            raise BadInput(f"two reports are to be written to {twice[0]}; give each a file of its own")
         for path in files:
             check_writable(path)
+        if self.baseline is not None and tests is not None:
+            self.baseline.check_knows_one_of(tests)
 
     @property
     def needs_verdicts(self) -> bool:
-        """Whether something is to be written that tells of every test."""
-        return bool(self.report_json or self.report_junit or github.summary_file())
+        """Whether something is to be told of every test."""
+        return bool(self.reports or self.baseline or github.summary_file())
+
+    def judged(self, ran: Ran) -> Ran:
+        """The batch beside its baseline: regressions count in its exit code."""
+        if self.baseline is None:
+            return ran
+        comparison = self.baseline.compare(ran.verdicts, self.thresholds or Thresholds())
+        summary = summarise(ran.verdicts, ran.header.allow, comparison)
+        return replace(ran, summary=summary, comparison=comparison)
 
     def show(self, console: Console, ran: Ran) -> None:
         """Print what is not simply passed, and the counts; then write the reports.
@@ -55,6 +68,8 @@ class Ending:
         """
         if self.loudness != "quiet":
             self._show_notable(console, ran)
+        if ran.comparison is not None:
+            tables.print_comparison(console, ran.comparison)
         tables.print_summary(console, ran.summary, ran.seconds)
         if os.environ.get("GITHUB_ACTIONS") == "true":
             github.annotate(ran)
@@ -72,10 +87,9 @@ class Ending:
             console.print("there may be more; a report has all", style="dim")
 
     def _write(self, ran: Ran) -> None:
-        for path, write in ((self.report_json, write_json), (self.report_junit, write_junit)):
-            if path is not None:
-                with _writing(path):
-                    write(path, ran.header, ran.verdicts)
+        for write, path in self.reports.items():
+            with _writing(path):
+                write(path, ran.header, ran.verdicts, ran.comparison)
         summary = github.summary_file()
         if summary is not None:
             with _writing(summary):
@@ -90,13 +104,18 @@ def exit_code(ran: Ran) -> int:
 def ending_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the switches for reports and loudness; it gets them as ``ending``, an ``Ending``."""
 
-    def with_ending(
-        report_json: Path | None, report_junit: Path | None, quiet: bool, verbose: bool, **given: Any
-    ) -> Any:
+    def with_ending(quiet: bool, verbose: bool, baseline: Path | None, **given: Any) -> Any:
         if quiet and verbose:
             raise click.UsageError("give one of --quiet and --verbose")
         loudness: Loudness = "quiet" if quiet else "verbose" if verbose else "normal"
-        return command(ending=Ending(report_json, report_junit, loudness), **given)
+        reports = {write: path for name, write in _WRITERS.items() if (path := given.pop(name)) is not None}
+        limits = {name: limit for name in _LIMITS if (limit := given.pop(f"baseline_{name}")) is not None}
+        if limits and baseline is None:
+            raise click.UsageError(f"--baseline-{next(iter(limits))} says how far to drift from --baseline; give that")
+        ending = Ending(
+            reports, loudness, read_baseline(baseline) if baseline else None, Thresholds.model_validate(limits)
+        )
+        return command(ending=ending, **given)
 
     with_ending.__name__, with_ending.__doc__ = command.__name__, command.__doc__
     with_ending.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
@@ -106,9 +125,35 @@ def ending_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
+_WRITERS: Mapping[str, ReportWriter] = {
+    "report_json": write_json,
+    "report_junit": write_junit,
+    "report_html": write_html,
+    "report_markdown": write_markdown,
+}
+_LIMITS = ("latency", "error", "failures")
+
 _OPTIONS = (
     click.option("--report-json", type=click.Path(path_type=Path), help="Write the JSON report to this file."),
     click.option("--report-junit", type=click.Path(path_type=Path), help="Write the JUnit report to this file."),
+    click.option("--report-html", type=click.Path(path_type=Path), help="Write the report as a page to this file."),
+    click.option("--report-markdown", type=click.Path(path_type=Path), help="Write a summary in markdown."),
+    click.option("--baseline", type=click.Path(path_type=Path), help="Compare with this JSON report of a former run."),
+    click.option(
+        "--baseline-latency",
+        type=click.FloatRange(1, 1e6, min_open=True),
+        help="A median run time so many times the baseline's is a regression.  [default: 1.5]",
+    ),
+    click.option(
+        "--baseline-error",
+        type=click.FloatRange(1, 1e12, min_open=True),
+        help="A largest error so many times the baseline's is a regression.  [default: 10]",
+    ),
+    click.option(
+        "--baseline-failures",
+        type=click.FloatRange(0, 1),
+        help="So much more of a browser's tests struck by the infrastructure is a regression.  [default: 0.1]",
+    ),
     click.option("--quiet", "-q", is_flag=True, help="Print only tests that failed, and the counts."),
     click.option("--verbose", "-v", is_flag=True, help="Print each step of each test."),
 )

@@ -30,7 +30,7 @@ def add_summary(path: Path, ran: Ran) -> None:
         OSError: the file can't be written.
     """
     with path.open("a", encoding="utf-8") as file:
-        file.write(render_markdown(ran.header, ran.verdicts))
+        file.write(render_markdown(ran.header, ran.verdicts, ran.comparison))
 
 
 def annotate(ran: Ran) -> None:

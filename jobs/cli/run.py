@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -37,7 +38,7 @@ def run(options: BatchOptions, ending: Ending, workers: int, detach: bool, log_d
         return 0
     if detach:
         return publish_detached(plan, options.batch)
-    ending.check()
+    ending.check(test.id for test in replace(plan, shard=None, only_tests=None).tests())
     make_folder(log_dir)
     console = Console()
     ran = run_plan(
@@ -49,6 +50,7 @@ def run(options: BatchOptions, ending: Ending, workers: int, detach: bool, log_d
         keep_verdicts=ending.needs_verdicts,
     )
     remember(ran.header, ran.not_green)
+    ran = ending.judged(ran)
     ending.show(console, ran)
     return exit_code(ran)
 

@@ -13,6 +13,7 @@ from jobs.cli.batch_run import Ran
 from jobs.cli.circuits import summary_table
 from jobs.cli.phrases import STYLES, show_verdict
 from jobs.reports.summary import Summary
+from jobs.reports.thresholds import Comparison
 from jobs.specs import Outcome, Verdict
 from recovery import RecoveryLevel
 
@@ -53,6 +54,16 @@ def print_recoveries(console: Console, summary: Summary) -> None:
 def print_circuits(console: Console, ran: Ran) -> None:
     """The circuits that the run touched, as they stood at its end."""
     console.print(summary_table(ran.circuits, title="Circuits"))
+
+
+def print_comparison(console: Console, comparison: Comparison) -> None:
+    """What is worse than in the baseline; or that nothing is, and how much was looked at."""
+    for one in comparison.regressions:
+        console.print(f"{one.kind} regression: {one}", style="bold red", highlight=False, markup=False, soft_wrap=True)
+    few = f", {comparison.too_few} with too few runs" if comparison.too_few else ""
+    found = f"{len(comparison.regressions)} regressions" if comparison.regressions else "no regression"
+    line = f"against {comparison.baseline}: {found}, {comparison.compared} cells compared{few}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_summary(console: Console, summary: Summary, seconds: float) -> None:

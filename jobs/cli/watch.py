@@ -17,7 +17,7 @@ def watch(batch: str, verbose: bool) -> int:
     """Watch a batch live until it is finished, without taking part. Ends with its exit code."""
     farm, header = attached("watch", batch)
     console = Console()
-    ending = Ending(None, None, "verbose" if verbose else "normal")
+    ending = Ending({}, "verbose" if verbose else "normal")
     follow_attached(farm, header, console, ending, serve=False, seconds=None)
     ran = sum_up(farm.backend, batch, keep_verdicts=False)
     ending.show(console, ran)

@@ -110,14 +110,14 @@ class Baseline:
         """The cells that it knows."""
         return frozenset(cell_of(verdict.test) for verdict in self.verdicts)
 
-    def check_knows_one_of(self, tests: Iterable[str], path: Path) -> None:
+    def check_knows_one_of(self, tests: Iterable[str]) -> None:
         """See that there is something to compare, before anything runs.
 
         Raises:
             BadInput: it is the report of quite another batch.
         """
         if not any(cell_of(test) in self.cells for test in tests):
-            raise BadInput(f"baseline {path}: is of batch {self.batch}, which has no test of this one")
+            raise BadInput(f"baseline: it is the report of batch {self.batch}, which has no test of this one")
 
     def compare(self, verdicts: Sequence[Verdict], thresholds: Thresholds) -> Comparison:
         """What of the verdicts is worse than here."""

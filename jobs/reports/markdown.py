@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from jobs.batches.values import BatchHeader
 from jobs.plan import one_line
 from jobs.reports.breakdown import not_allowed, reasons, success_by
 from jobs.reports.summary import Summary, summarise
 from jobs.reports.thresholds import Comparison
+from jobs.reports.writing import write_whole
 from jobs.specs import Outcome, Verdict
 from recovery import RecoveryLevel
 
@@ -17,6 +19,17 @@ from recovery import RecoveryLevel
 _MOST_ROWS = 50
 # Characters of a cell.
 _LONGEST = 300
+
+
+def write_markdown(
+    path: Path, header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None
+) -> None:
+    """Write the summary of a batch.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    write_whole(path, render_markdown(header, verdicts, comparison))
 
 
 def render_markdown(header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None) -> str:

@@ -6,9 +6,27 @@ import contextlib
 import os
 import secrets
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
+from jobs.batches.values import BatchHeader
 from jobs.plan import BadInput
+from jobs.reports.thresholds import Comparison
+from jobs.specs import Verdict
+
+
+class ReportWriter(Protocol):
+    """Writes one form of report."""
+
+    def __call__(
+        self, path: Path, header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None
+    ) -> None:
+        """Write the report of a batch.
+
+        Raises:
+            OSError: the file can't be written.
+        """
 
 
 def check_writable(path: Path) -> None:
@@ -34,13 +52,15 @@ def check_writable(path: Path) -> None:
 def write_whole(path: Path, content: str) -> None:
     """Replace ``path`` by ``content`` in one step: a reader sees the old file or the new one.
 
-    A link stays a link: the file behind it is replaced. What is no file (a pipe, /dev/stdout) is written into.
+    A link stays a link: the file behind it is replaced. What is no file (a pipe, /dev/stdout) is appended to.
 
     Raises:
         OSError: the folder or the disk refuses it.
     """
     if not _is_replaceable(path):
-        path.write_text(content, encoding="utf-8")
+        # Appended: /dev/stdout may be a file that other output is in.
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(content)
         return
     target = _behind_links(path)
     # A name of fixed length: a long name of the report's own leaves no room for more. "x" obeys the umask.
@@ -56,8 +76,8 @@ def write_whole(path: Path, content: str) -> None:
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Whether a rename may put a file here. Over a device it would do so too, and destroy it."""
-    return path.is_file() or not path.exists()
+    """Whether a rename may put a file here. Over a device it would destroy that, or the file that stdout goes to."""
+    return path.absolute().parts[1] != "dev" and (path.is_file() or not path.exists())
 
 
 def _behind_links(path: Path) -> Path:

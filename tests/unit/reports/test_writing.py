@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -77,3 +79,11 @@ def test_what_cannot_be_written_is_told_in_one_line(tmp_path: Path, name: str) -
         check_writable(tmp_path / name)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_stdout_goes_to_keeps_what_is_in_it(tmp_path: Path) -> None:
+    program = "from pathlib import Path; from jobs.reports.writing import write_whole\nprint('before', flush=True)\n"
+    program += "write_whole(Path('/dev/stdout'), 'report\\n')"
+    with (tmp_path / "log").open("wb") as log:
+        subprocess.run([sys.executable, "-c", program], stdout=log, check=True)
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "before\nreport\n"
