@@ -10,6 +10,7 @@ import secrets
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -26,8 +27,8 @@ from recovery import BrowserType
 
 # Seconds a redis-server may take until it answers, its append-only file read again included.
 _REDIS_START = 10.0
-# Restarts of one part after which the farm gives up on it: it would only die again.
-_MOST_RESTARTS = 20
+# Restarts of one part within so many seconds after which the farm gives up on it: it would only die again.
+_MOST_RESTARTS, _RESTARTS_WITHIN = 20, 120.0
 
 
 class FarmFailure(RuntimeError):
@@ -48,20 +49,18 @@ class Farm:
         """Describe the farm; ``start`` starts it.
 
         Args:
-            browsers: one worker node each.
+            browsers: one worker node each; a browser named twice gets two.
             concurrency: sessions (worker processes) a node.
             log_dir: where the workers' logs are kept; ``None``: they vanish with the farm.
             env: the workers' environment; ``None``: ours.
         """
-        self._queues = {browser.value: browser_queue(browser) for browser in browsers} | {
-            "simulation": SIMULATION_QUEUE
-        }
+        self._queues = _nodes(browsers)
         self._concurrency = concurrency
         self._log_dir = log_dir
         self._env = dict(os.environ if env is None else env)
         self._redis: list[OwnedProcess] = []
         self._workers: dict[str, OwnedProcess] = {}
-        self._restarts = dict.fromkeys((*self._queues, "redis"), 0)
+        self._restarts: dict[str, list[float]] = {name: [] for name in (*self._queues, "redis")}
         self._password = secrets.token_urlsafe(24)
         self._port = free_port()
         self._folder: Path | None = None
@@ -73,7 +72,7 @@ class Farm:
 
     @property
     def workers(self) -> Mapping[str, OwnedProcess]:
-        """The worker nodes by name: a browser's value, or ``simulation``."""
+        """The worker nodes by name: a browser's value, with a number from its second node on, or ``simulation``."""
         return self._workers
 
     def start(self) -> Self:
@@ -119,8 +118,9 @@ class Farm:
         self._redis.clear()
 
     def _count_restart(self, name: str, part: OwnedProcess) -> None:
-        self._restarts[name] += 1
-        if self._restarts[name] > _MOST_RESTARTS:
+        now = time.monotonic()
+        self._restarts[name] = [*(at for at in self._restarts[name] if at > now - _RESTARTS_WITHIN), now]
+        if len(self._restarts[name]) > _MOST_RESTARTS:
             last = (part.log_tail(2000).strip().splitlines() or ["no output"])[-1]
             raise FarmFailure(f"the embedded {name} died {_MOST_RESTARTS} times; its last words: {last}")
 
@@ -172,6 +172,16 @@ class Farm:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _nodes(browsers: Iterable[BrowserType]) -> dict[str, str]:
+    """The queue of each worker node."""
+    nodes: dict[str, str] = {}
+    counts: Counter[BrowserType] = Counter()
+    for browser in browsers:
+        counts[browser] += 1
+        nodes[f"{browser.value}-{counts[browser]}" if counts[browser] > 1 else browser.value] = browser_queue(browser)
+    return nodes | {"simulation": SIMULATION_QUEUE}
 
 
 def _answers(client: redis.Redis) -> bool:

@@ -13,6 +13,7 @@ import redis
 from pydantic import ValidationError
 
 from jobs.cli.cancel import cancel
+from jobs.cli.chaos import chaos
 from jobs.cli.circuits import circuits
 from jobs.cli.demo import demo
 from jobs.cli.doctor import doctor
@@ -45,6 +46,7 @@ for _command in (enqueue, wait, watch, report, cancel):
 breakwater.add_command(demo)
 breakwater.add_command(doctor)
 breakwater.add_command(circuits)
+breakwater.add_command(chaos)
 breakwater.add_command(workers)
 breakwater.add_command(recovery)
 
