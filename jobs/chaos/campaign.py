@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 import redis
@@ -33,9 +33,6 @@ from recovery import BrowserType
 _START = 90.0
 # Seconds that a batch may take, however many tests it has, and for each test. More is a test that is never done.
 _PATIENCE, _PATIENCE_A_TEST = 300.0, 5.0
-# The farm is to be judged, not the budget of a test that happens to be struck again and again; and a test in a browser
-# must get its verdict from a browser.
-_POLICY = {"max_attempts": 30, "limits": {"moderate": 10, "aggressive": 10, "simulation": 0}}
 
 # Seconds that Redis may be away.
 _ABSENCE = 60.0
@@ -107,11 +104,14 @@ def campaign(
     crew: Sequence[BrowserType],
     *,
     name: str,
+    policy: Mapping[str, Any] | None = None,
     plan: Iterator[Strike] | None = None,
     say: Say = lambda _: None,
     log_dir: Path | None = None,
 ) -> Account:
     """Start a farm, run the batches one after another while the plan's strikes fall, end the farm, and give account.
+
+    ``policy`` overrides the recovery policy.
 
     Raises:
         FarmFailure: the farm does not start, or a part of it won't live.
@@ -134,7 +134,7 @@ def campaign(
             return revived
 
         for tests in batches:
-            header = _header(name, tests)
+            header = _header(name, tests, policy)
             # Idempotent: should its reply be lost, the same id with the same tests is the same batch.
             _patiently(partial(_publish, backend, header, tests), tend)
             book = _Book(tests)
@@ -179,13 +179,13 @@ class _Book:
         pass
 
 
-def _header(name: str, tests: Sequence[KnownTest]) -> BatchHeader:
+def _header(name: str, tests: Sequence[KnownTest], policy: Mapping[str, Any] | None) -> BatchHeader:
     return BatchHeader(
         id=f"{name}-{uuid.uuid4().hex[:8]}",
         name=name,
         created_at=time.time(),
         allow=frozenset({"degraded", "simulated"}),
-        policy=_POLICY,
+        policy=dict(policy or {}),
         total=len(tests),
     )
 

@@ -17,6 +17,7 @@ from jobs.cli.chaos import chaos
 from jobs.cli.circuits import circuits
 from jobs.cli.demo import demo
 from jobs.cli.doctor import doctor
+from jobs.cli.e2e import e2e
 from jobs.cli.enqueue import enqueue
 from jobs.cli.recovery import recovery
 from jobs.cli.report import report
@@ -47,6 +48,7 @@ breakwater.add_command(demo)
 breakwater.add_command(doctor)
 breakwater.add_command(circuits)
 breakwater.add_command(chaos)
+breakwater.add_command(e2e)
 breakwater.add_command(workers)
 breakwater.add_command(recovery)
 
