@@ -35,23 +35,26 @@ class Connections:
     def exchange(self, command: bytes) -> Reply:
         """Send a packed command, return its reply.
 
-        A connection that had been idle may be found dead (server restarted, idle timeout, failover): then the command
-        is sent once more on a new one. It may so be executed twice, if the connection died between execution and reply.
+        A connection that had been idle may be found dead (server restarted, idle timeout, failover), or a cluster's
+        slot elsewhere: then the command is sent once more on a new one. It may so be executed twice, if the connection
+        died between execution and reply.
 
         Raises:
             redis.exceptions.RedisError: no connection, no reply in time, or an error as the reply.
         """
         try:
-            connection = self._idle.pop()
+            connection, was_idle = self._idle.pop(), True
         except IndexError:
-            return self._exchange_on(self._address.connection(), command)
+            connection, was_idle = self._address.connection(), False
         try:
             return self._exchange_on(connection, command)
-        except (RedisConnectionError, ReadOnlyError, MovedError) as error:
-            if isinstance(error, MovedError):
-                self._address.moved()
-            self.close()
-            return self._exchange_on(self._address.connection(), command)
+        except MovedError:
+            self._address.moved()
+        except (RedisConnectionError, ReadOnlyError):
+            if not was_idle:
+                raise
+        self.close()
+        return self._exchange_on(self._address.connection(), command)
 
     def _exchange_on(self, connection: AbstractConnection, command: bytes) -> Reply:
         try:

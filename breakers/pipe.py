@@ -94,7 +94,7 @@ class Pipe:
             await self._disconnect()
             raise
 
-    async def _send_on_connection(self, batch: list[Waiting]) -> None:
+    async def _send_on_connection(self, batch: list[Waiting], *, may_move: bool = True) -> None:
         if self._connection is None:
             connection = self._address.async_connection()
             await connection.connect()
@@ -102,14 +102,16 @@ class Pipe:
         connection = self._connection
         await connection.send_packed_command([command for command, _, _ in batch], check_health=False)
         elsewhere = False
-        for _, future, undo in batch:
+        moved: list[Waiting] = []
+        for waiting in batch:
+            _, future, undo = waiting
             try:
                 reply: Reply = await connection.read_response()
             except ResponseError as error:
                 elsewhere = elsewhere or isinstance(error, ReadOnlyError | MovedError)
-                if isinstance(error, MovedError):
-                    await asyncio.to_thread(self._address.moved)
-                if not future.done():
+                if isinstance(error, MovedError) and may_move:
+                    moved.append(waiting)
+                elif not future.done():
                     future.set_exception(error)
             else:
                 if not future.done():
@@ -118,6 +120,9 @@ class Pipe:
                     self._undo(undo, reply)
         if elsewhere:
             await self._disconnect()
+        if moved:
+            await asyncio.to_thread(self._address.moved)
+            await self._send_on_connection(moved, may_move=False)
 
     async def _disconnect(self) -> None:
         if self._connection is not None:

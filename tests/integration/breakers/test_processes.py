@@ -1,33 +1,20 @@
-"""Many processes on one circuit: at HALF_OPEN, killed in the middle of a probe, forked, with a wrong clock, ending.
-
-A few processes in a normal run; ``BREAKWATER_PROBERS=64 BREAKWATER_PROBES=1000`` for a night.
-"""
+"""Processes, threads, tasks on one circuit: forked, with a wrong clock, ending, cancelled. See test_probes.py too."""
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
-import random
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 
 import pytest
 import redis
 
 from breakers import CircuitBreakerRegistry, CircuitOpenError, CircuitState
 from tests.conftest import RedisServer
-
-PROBERS = int(os.environ.get("BREAKWATER_PROBERS", "6"))
-PROBES = int(os.environ.get("BREAKWATER_PROBES", "150"))
-# Seconds: how long a killed probe may hold its place.
-LEASE = 0.5
-PLACES = 2
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> float:
@@ -43,68 +30,6 @@ def open_then_probing(registry: CircuitBreakerRegistry, name: str) -> None:
     """Bring a circuit to HALF_OPEN."""
     registry.record(name, failed=True)
     until(lambda: registry.states(name)[name].state is CircuitState.HALF_OPEN)
-
-
-def probe_for_ever(url: str) -> None:
-    """Probe again and again, and keep a list in Redis of who is inside."""
-    client = redis.Redis.from_url(url)
-    registry = CircuitBreakerRegistry(client)
-    me = str(os.getpid())
-    client.incr("ready")
-    while client.get("begin") is None:
-        time.sleep(0.01)
-    while True:
-        try:
-            with registry.guard("probed"):
-                # One script: who came in, and how many are inside at this very moment.
-                inside = client.eval("redis.call('HSET','inside',ARGV[1],1) return redis.call('HLEN','inside')", 0, me)
-                if inside > PLACES:
-                    client.incr("crowds")
-                client.incr("probes")
-                time.sleep(random.uniform(0, 0.004))
-                client.hdel("inside", me)
-        except CircuitOpenError:
-            time.sleep(0.001)
-
-
-@pytest.mark.timeout(180 + PROBES)
-def test_never_more_probes_inside_than_allowed_though_some_are_killed(
-    redis_server: RedisServer, redis_client: redis.Redis
-) -> None:
-    registry = CircuitBreakerRegistry(
-        redis_client, failure_threshold=1, recovery_timeout=0.05, half_open_max_calls=PLACES,
-        success_threshold=10**9, probe_seconds=LEASE,
-    )  # fmt: skip
-    open_then_probing(registry, "probed")
-    context = multiprocessing.get_context("spawn")
-    probers: list[BaseProcess] = []
-    for _ in range(PROBERS):
-        prober = context.Process(target=probe_for_ever, args=(redis_server.url,), daemon=True)
-        prober.start()
-        probers.append(prober)
-    probes = lambda: int(redis_client.get("probes") or 0)  # noqa: E731 – read thrice
-    try:
-        until(lambda: int(redis_client.get("ready") or 0) == PROBERS, seconds=30 + PROBERS)
-        redis_client.set("begin", 1)
-        for kill in range(1, 5):
-            until(lambda goal=kill * PROBES // 5: probes() >= goal, seconds=30 + PROBES)  # type: ignore[misc]
-            for pid in [int(raw) for raw in redis_client.hkeys("inside")][:PLACES]:
-                os.kill(pid, signal.SIGKILL)
-                victim = next(prober for prober in probers if prober.pid == pid)
-                victim.join(10)
-                redis_client.hdel("inside", str(pid))
-                probers.remove(victim)
-            if len(probers) <= PLACES:
-                break
-            seen = probes()
-            assert until(lambda seen=seen: probes() > seen) < LEASE + 2.0  # type: ignore[misc]
-        until(lambda: probes() >= PROBES, seconds=30 + PROBES)
-    finally:
-        for prober in probers:
-            prober.kill()
-            prober.join(10)
-    assert redis_client.get("crowds") is None
-    assert registry.states("probed")["probed"].state is CircuitState.HALF_OPEN
 
 
 def forked(work: Callable[[], object]) -> int:

@@ -1,29 +1,21 @@
-"""Redis away, hanging, read-only, loading, restarted, clustered: no call waits, and all is well again by itself."""
+"""Redis away, hanging, read-only, restarted: no call waits, and all is well again by itself. Also: test_servers.py."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import redis
-import redis.asyncio
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from breakers import (
     CallRecorded,
     CallRejected,
     CircuitBreakerRegistry,
     CircuitOpenError,
-    CircuitState,
     StoreBack,
     StoreLost,
     StoreUnavailable,
@@ -153,95 +145,6 @@ def test_a_replica_refuses_writes_without_harm_until_it_is_promoted(own_redis: R
     circuit.call(int)
     assert circuit.get_metrics()["executions"] == 2
     registry.close()
-
-
-@contextlib.contextmanager
-def server(folder: Path, *arguments: str) -> Iterator[int]:
-    """A redis-server with other arguments than the tests' usual one; its port."""
-    # A cluster's second port is this one + 10,000.
-    port = next(port for port in iter(free_port, None) if port < 55_000)
-    binary = shutil.which("redis-server")
-    assert binary is not None
-    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        until(lambda: is_listening(port))
-        yield port
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-def is_listening(port: int) -> bool:
-    try:
-        redis.Redis(port=port, retry=Retry(NoBackoff(), 0)).ping()
-    except redis.BusyLoadingError:
-        return True
-    except redis.ConnectionError:
-        return False
-    return True
-
-
-def test_a_redis_that_is_still_loading_counts_as_away_until_it_has_loaded(tmp_path: Path) -> None:
-    with server(tmp_path) as port:
-        client = redis.Redis(port=port)
-        client.mset({f"key-{number}": number for number in range(1200)})
-        client.save()
-    # Microseconds for each key: some four seconds in all.
-    with server(tmp_path, "--key-load-delay", "3000", "--loading-process-events-interval-bytes", "1024") as port:
-        registry = CircuitBreakerRegistry(redis.Redis(port=port), timeout=0.3)
-        registry.get("c").call(int)
-        assert registry.store_errors == 1
-        until(lambda: not registry._gate.outage.lasts, seconds=30)
-        registry.get("c").call(int)
-        assert registry.get("c").get_metrics()["executions"] == 1
-        registry.close()
-
-
-def exercise(registry: CircuitBreakerRegistry) -> None:
-    """The whole way of a circuit, sync and async, over whatever connection the registry has."""
-    circuit = registry.get("c", failure_threshold=1, recovery_timeout=60.0)
-    circuit.call(int)
-    with registry.guard("a", "b", "c"):
-        pass
-
-    async def story() -> None:
-        await circuit.execute(asyncio.sleep, 0)
-        await registry.aclose()
-
-    asyncio.run(story())
-    registry.record("c", failed=True)
-    with pytest.raises(CircuitOpenError):
-        circuit.call(int)
-    circuit.reset()
-    assert registry.states("a", "c")["c"].state is CircuitState.CLOSED
-    assert circuit.get_metrics()["executions"] == 4
-    assert [event.name for event in registry.history()] == ["c", "c"]
-    assert registry.store_errors == 0
-    registry.close()
-
-
-def test_all_circuits_of_a_registry_are_in_one_slot_of_a_cluster(tmp_path: Path) -> None:
-    with server(tmp_path, "--cluster-enabled", "yes") as port:
-        redis.Redis(port=port).execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-        until(lambda: b"cluster_state:ok" in redis.Redis(port=port).execute_command("CLUSTER", "INFO"))
-        exercise(CircuitBreakerRegistry(redis.RedisCluster(host="127.0.0.1", port=port)))
-
-
-def test_any_client_of_redis_py_will_do(redis_server: RedisServer, redis_client: redis.Redis) -> None:
-    clients = [
-        redis.Redis.from_url(redis_server.url, decode_responses=True, protocol=3),
-        redis.Redis.from_url(redis_server.url, protocol=2, db=1),
-        redis.asyncio.Redis.from_url(redis_server.url),
-    ]
-    for number, client in enumerate(clients):
-        exercise(CircuitBreakerRegistry(client, prefix=f"client-{number}"))
-
-
-def test_a_unix_socket_will_do(tmp_path: Path) -> None:
-    path = tmp_path / "redis.sock"
-    with server(tmp_path, "--unixsocket", str(path)):
-        exercise(CircuitBreakerRegistry.from_url(f"unix://{path}"))
 
 
 def test_what_this_process_does_is_told_to_its_listeners(redis_client: redis.Redis) -> None:
