@@ -26,6 +26,10 @@ demo: setup ## Run real model tests in real browsers, break three of them, watch
 test: setup $(TESTS_NODE)/node_modules/.ready check ## Run every check and every test
 	@$(BIN)/pytest $(ARGS)
 
+.PHONY: night
+night: setup ## Test the circuits for long: 10,000 histories, 1,000 rounds of 64 processes
+	@BREAKWATER_HISTORIES=10000 BREAKWATER_PROBERS=64 BREAKWATER_ROUNDS=1000 $(BIN)/pytest -s tests/integration/breakers $(ARGS)
+
 .PHONY: check
 check: setup ## Lint, format check, types (Python, TypeScript, shell, Dockerfile)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

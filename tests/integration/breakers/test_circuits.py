@@ -209,6 +209,17 @@ def test_an_outcome_seen_from_outside_counts(registry: CircuitBreakerRegistry) -
     }
 
 
+def test_names_and_prefixes_never_share_state_by_accident(redis_client: redis.Redis) -> None:
+    odd = ("c", "C", "c ", "c:c", "state:c", "c}", "{c}", "ç", "*", "c|other")
+    for prefix in ("breakwater", "breakwater:c", "other"):
+        registry = CircuitBreakerRegistry(redis_client, prefix, failure_threshold=1)
+        for name in odd:
+            registry.record(name, failed=True)
+            states = registry.states(*odd)
+            assert [each for each in odd if states[each].state is CircuitState.OPEN] == [name]
+            registry.reset(name)
+
+
 def test_metrics_have_the_promised_keys(registry: CircuitBreakerRegistry) -> None:
     circuit = registry.get("c")
     circuit.call(int)
