@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.batch_mistakes import explain, several, unknown
 from jobs.batches.values import Priority
+from jobs.browsers.faults import is_possible
 from jobs.models.catalogue import catalogue
 from jobs.own.table import OwnTestTable, own_tests
 from jobs.plan import DEFAULT_TIMEOUT, BadInput, Plan, PlannedFault, Selector, one_line
@@ -174,3 +175,6 @@ def _check_cells(path: Path, plan: Plan) -> None:
     for index, fault in enumerate(plan.faults):
         if not any(fault.matches(*cell) for cell in cells) and not any(fault.matches_own(*own) for own in own_cells):
             raise BadInput(f"{path.name}: fault[{index}]: no test has its browser, model, platform and test")
+        hit = [(browser, platform) for browser, model, platform in cells if fault.matches(browser, model, platform)]
+        if hit and not any(is_possible(fault.kind, browser, platform) for browser, platform in hit):
+            raise BadInput(f"{path.name}: fault[{index}].kind: {fault.kind.value} breaks nothing that its tests use")

@@ -82,8 +82,8 @@ class Settings(BaseSettings):
     page_host: str = "127.0.0.1"
     """Address that the page server of a worker binds to."""
 
-    heartbeat_timeout: float = Field(default=2.0, gt=0)
-    """Seconds of silence of a page after which it is looked into."""
+    heartbeat_timeout: float = Field(default=1.75, gt=0)
+    """Seconds of silence of a page after which it is looked into; more on an overloaded machine."""
 
     launch_timeout: float = Field(default=30.0, gt=0)
     """Seconds that a browser may take to start."""

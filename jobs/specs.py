@@ -38,13 +38,33 @@ class Platform(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """Faults that can be injected for real; see jobs/browsers/faults.py for how each is made."""
+    """Faults that can be injected for real; docs/faults.md says what each does, jobs/browsers/faults.py how."""
 
+    # While the browser is started.
     BINARY_MISSING = "binary_missing"
-    BROWSER_KILLED = "browser_killed"
-    DRIVER_KILLED = "driver_killed"
-    PAGE_HUNG = "page_hung"
+    BINARY_BROKEN = "binary_broken"
+    DRIVER_MISSING = "driver_missing"
+    DRIVER_BROKEN = "driver_broken"
+    DRIVER_WRONG = "driver_wrong"
+    DISK_FULL = "disk_full"
     NO_ADAPTER = "no_adapter"
+    API_MISSING = "api_missing"
+
+    # While the page waits for its model.
+    BROWSER_KILLED = "browser_killed"
+    RENDERER_KILLED = "renderer_killed"
+    GPU_PROCESS_KILLED = "gpu_process_killed"
+    DRIVER_KILLED = "driver_killed"
+    BROWSER_STOPPED = "browser_stopped"
+    RENDERER_STOPPED = "renderer_stopped"
+    DRIVER_STOPPED = "driver_stopped"
+    WINDOW_CLOSED = "window_closed"
+    SOCKET_DROPPED = "socket_dropped"
+    PAGE_HUNG = "page_hung"
+    PAGE_GARBLED = "page_garbled"
+    PAGE_MEMORY = "page_memory"
+    WASM_MEMORY = "wasm_memory"
+    DEVICE_LOST = "device_lost"
     ASSET_STALLED = "asset_stalled"
 
 

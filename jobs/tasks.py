@@ -82,7 +82,10 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
     backend, started = worker.backend, time.monotonic()
 
     def record(outcome: str, cause: str = "", failure: FailureInfo | None = None) -> AttemptRecord:
-        return record_of(claim, worker.node, outcome, cause, failure, round(time.monotonic() - started, 3))
+        now, struck_at = time.monotonic(), worker.pool.struck_at if failure else None
+        entry = record_of(claim, worker.node, outcome, cause, failure, round(now - started, 3))
+        detected_after = None if struck_at is None else round(now - struck_at, 3)
+        return entry.model_copy(update={"detected_after": detected_after})
 
     try:
         # A place as probe lasts as the attempt's lease does, and is renewed with it: a dead worker frees both.

@@ -28,6 +28,7 @@ class Evidence(BaseModel):
     pulse_age: float | None = Field(default=None, description="seconds since the page's main thread was last alive")
     budget_spent: bool | None = Field(default=None, description="the attempt used all the time that it was given")
     page_event: PageEvent | None = None
+    disk_full: bool | None = Field(default=None, description="no room is left where profiles are written")
     worker_lost: bool = Field(default=False, description="the worker died with the attempt; nobody saw more")
 
 

@@ -25,3 +25,6 @@ class AttemptRecord(BaseModel):
     cause: str = ""
     started_at: float = Field(description="Unix time, seconds, Redis's clock")
     seconds: float = Field(ge=0)
+    detected_after: float | None = Field(
+        default=None, description="seconds from an injected fault to the failure being seen; None: none was injected"
+    )

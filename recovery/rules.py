@@ -16,7 +16,7 @@ from recovery.cases import Case
 from recovery.kinds import FailureType, PageEvent, Phase
 
 # Seconds. Pages beat four times a second; who was not heard for so long is silent.
-SILENCE = 2.0
+SILENCE = 1.5
 
 # The test's own verdict on what it saw. (OutcomeException: pytest.fail.)
 _VERDICTS = {"AssertionError", "TestFailure", "OutcomeException", "InvalidProtobuf", "InvalidGraph", "NoSuchFile"}
@@ -149,6 +149,7 @@ RULES = (
     Rule("the page says that the model is invalid", _event(PageEvent.MODEL_INVALID), _TEST),
     Rule("the page ran out of memory", _event(PageEvent.OUT_OF_MEMORY), _RESOURCE),
     Rule("memory, disk or another resource ran out", _lacks_resource, _RESOURCE),
+    Rule("the disk is full", lambda case: bool(case.evidence.disk_full) and bool(case.names & _OUTSIDE), _RESOURCE),
     Rule("the browser died while starting", lambda case: _browser_is_dead(case) and _launching(case), _LAUNCH),
     Rule("the browser is dead", _browser_is_dead, _CRASH),
     Rule("the driver died while starting", lambda case: _driver_is_dead(case) and _launching(case), _LAUNCH),

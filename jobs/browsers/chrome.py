@@ -40,7 +40,12 @@ def chrome(config: Settings, adjustments: Adjustments, *, no_adapter: bool = Fal
         BrowserType.CHROME, "chromedriver", config.chromedriver, ("chromedriver",), "BREAKWATER_CHROMEDRIVER"
     )
     add_flags(options, config, adjustments, no_adapter=no_adapter)
-    return Launch(BrowserType.CHROME, (driver, "--port=0"), LISTENING, options)
+    return Launch(BrowserType.CHROME, driver_command(driver), LISTENING, options)
+
+
+def driver_command(driver: str) -> tuple[str, ...]:
+    """How every Chromium's driver is started: what the browser itself logs is in its output."""
+    return driver, "--port=0", "--enable-chrome-logs"
 
 
 def add_flags(options: ChromiumOptions, config: Settings, adjustments: Adjustments, *, no_adapter: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selenium.webdriver.edge.options import Options as EdgeOptions
 
-from jobs.browsers.chrome import LISTENING, add_flags
+from jobs.browsers.chrome import LISTENING, add_flags, driver_command
 from jobs.browsers.launch import Launch, find_program
 from jobs.settings import Settings
 from recovery import Adjustments, BrowserType
@@ -25,4 +25,4 @@ def edge(config: Settings, adjustments: Adjustments, *, no_adapter: bool = False
         BrowserType.EDGE, "msedgedriver", config.edgedriver, ("msedgedriver",), "BREAKWATER_EDGEDRIVER"
     )
     add_flags(options, config, adjustments, no_adapter=no_adapter)
-    return Launch(BrowserType.EDGE, (driver, "--port=0"), LISTENING, options)
+    return Launch(BrowserType.EDGE, driver_command(driver), LISTENING, options)

@@ -27,6 +27,9 @@ PREFERENCES: dict[str, bool | int | str] = {
     "toolkit.telemetry.reportingpolicy.firstRun": False,
 }
 
+# Starts what BREAKWATER_REAL_FIREFOX names.
+_STARTER = Path(__file__).with_name("firefox.sh")
+
 _ICD_FOLDERS = (Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d"))
 
 
@@ -37,9 +40,10 @@ def firefox(config: Settings, adjustments: Adjustments, *, no_adapter: bool = Fa
         LaunchFailure: browser or driver can't be found.
     """
     options = FirefoxOptions()
-    options.binary_location = find_program(
+    program = find_program(
         BrowserType.FIREFOX, "Firefox", config.firefox_binary, ("firefox", "firefox-esr"), "BREAKWATER_FIREFOX_BINARY"
     )
+    options.binary_location = str(_STARTER)
     driver = find_program(
         BrowserType.FIREFOX, "geckodriver", config.geckodriver, ("geckodriver",), "BREAKWATER_GECKODRIVER",
         also=packaged_geckodriver(),
@@ -48,7 +52,7 @@ def firefox(config: Settings, adjustments: Adjustments, *, no_adapter: bool = Fa
         options.add_argument("-headless")
     for name, value in PREFERENCES.items():
         options.set_preference(name, value)
-    environment = {}
+    environment = {"BREAKWATER_REAL_FIREFOX": program}
     if no_adapter and not adjustments.software_adapter:
         environment["VK_DRIVER_FILES"] = "/nonexistent"  # the fault: Vulkan finds no driver
     elif wants_software_adapter(config.gpu, adjusted=adjustments.software_adapter):

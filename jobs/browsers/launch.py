@@ -22,9 +22,6 @@ from selenium.webdriver.webkitgtk.options import Options as WebKitGTKOptions
 from recovery import BrowserType, Evidence, Phase
 from recovery.failures import LaunchFailure
 
-# A path where no program is.
-_NO_BINARY = "/nonexistent/browser"
-
 log = logging.getLogger("breakwater.browsers")
 
 
@@ -42,11 +39,11 @@ class Launch:
     needs_display: bool = False
     """It can't run without a screen: the session gives it a virtual one."""
 
-    def without_binary(self) -> Self:
-        """Fault: the same launch of a browser that isn't there. (Safari's is found by its driver.)"""
+    def with_binary(self, path: str) -> Self:
+        """The same launch of another program. (Safari has none to name: there it takes the place of the driver.)"""
         if isinstance(self.options, SafariOptions):
-            return replace(self, driver_command=(_NO_BINARY,))
-        self.options.binary_location = _NO_BINARY
+            return replace(self, driver_command=(path,))
+        self.options.binary_location = path
         return self
 
 

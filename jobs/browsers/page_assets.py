@@ -16,6 +16,8 @@ from jobs.browsers.talk_log import logger
 
 # Seconds between two looks at whether a stall is over.
 _STALL_STEP: Final = 0.1
+# Seconds between two looks at whether a file is still held.
+_HOLD_STEP: Final = 0.01
 
 _MIME: Final = {
     ".html": "text/html; charset=utf-8",
@@ -111,6 +113,8 @@ class LinkFiles(StaticFileHandler):
             await asyncio.sleep(min(_STALL_STEP, link.stall_left))
         offer = self.path_kwargs.pop("offer", None)
         if offer is not None:
+            while link.must_wait() and not self.request.connection.stream.closed():  # type: ignore[union-attr]
+                await asyncio.sleep(_HOLD_STEP)
             path = link.offered(int(offer))
             if path is None:
                 logger.info("link %d: a file that is not offered was asked for", link.number)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from jobs.browsers.page_inbox import Answer, Inbox
 from jobs.browsers.page_vitals import Vitals
-from jobs.browsers.protocol import Beat, Hang, Hello, Log, PagePhase, Probe, Run
+from jobs.browsers.protocol import Beat, Fault, Hello, Log, PagePhase, Probe, Run
 from jobs.browsers.tensors import MAX_FRAME_BYTES
 
 # Complaints of the page, and notes of messages both ways, that are kept; the oldest go first.
@@ -28,7 +28,7 @@ MAX_OFFERS: Final = 1_000
 SEND_TIMEOUT: Final = 5.0
 
 
-Message = Run | Hang | Probe | Hello | Log | Answer
+Message = Run | Fault | Probe | Hello | Log | Answer
 
 
 class LinkClosed(Exception):
@@ -70,6 +70,11 @@ class PageLink:
         self._next_offer = 1
         self._vitals: Vitals | None = None
         self._stalled_until = 0.0
+        self._offers_held = False
+        self._offer_waits = False
+        self._cut = False
+        self._lost_at: float | None = None
+        self._refused: str | None = None
 
     # --- For the session, any thread ---
 
@@ -77,6 +82,17 @@ class PageLink:
     def connected(self) -> bool:
         """Whether a page that said hello holds the line now."""
         return self._connection is not None
+
+    @property
+    def lost_age(self) -> float | None:
+        """Seconds since the page's connection was lost; None while one holds the line, and before the first."""
+        lost_at = self._lost_at
+        return None if lost_at is None else time.monotonic() - lost_at
+
+    @property
+    def refused(self) -> str | None:
+        """What the server could not accept of this page, after which it hears it no more; None: nothing so far."""
+        return self._refused
 
     @property
     def heartbeat_age(self) -> float | None:
@@ -144,7 +160,7 @@ class PageLink:
         with self._changed:
             self._offers.clear()
 
-    def send(self, message: Run | Hang | Probe) -> None:
+    def send(self, message: Run | Fault | Probe) -> None:
         """Hand a message over for sending; does not wait until the page read it.
 
         Raises:
@@ -193,6 +209,23 @@ class PageLink:
         """Fault: for so long the server takes this link's requests for files and answers nothing. 0 ends a stall."""
         self._stalled_until = time.monotonic() + seconds
 
+    def hold_offers(self, *, held: bool) -> None:
+        """Fault: while held, requests for offered files wait, so that something else can happen to the page first."""
+        self._offers_held, self._offer_waits = held, False
+
+    @property
+    def offer_waits(self) -> bool:
+        """Whether the page has asked for an offered file that is held."""
+        return self._offer_waits
+
+    def cut(self) -> None:
+        """Fault: drop the page's connection and take none of this link again, as a broken network would."""
+        with self._changed:
+            self._cut = True
+            connection = self._connection
+        if connection is not None:
+            self._loop.call_soon_threadsafe(connection.end, 1001, "cut")
+
     def close(self) -> None:
         """End the link: its token is unknown from now on, its page is told to stay away. May be called twice."""
         with self._changed:
@@ -217,6 +250,7 @@ class PageLink:
             else:
                 self._vitals = self._vitals.heard()  # only the connection is new
             self._hello = hello
+            self._lost_at = None
             self._note("page", hello)
             self._changed.notify_all()
         if older is not None:
@@ -251,7 +285,22 @@ class PageLink:
         with self._changed:
             if self._connection is connection:
                 self._connection = None
+                self._lost_at = time.monotonic()
                 self._changed.notify_all()
+
+    def refuse(self, what: str) -> None:
+        """The page broke the protocol."""
+        self._refused = what
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether new connections are to be turned away."""
+        return self._cut
+
+    def must_wait(self) -> bool:
+        """Whether a request for an offered file has to wait now."""
+        self._offer_waits = self._offers_held and not self._closed
+        return self._offer_waits
 
     def offered(self, number: int) -> Path | None:
         """The file behind an offer."""

@@ -65,7 +65,7 @@ class PageSocket(WebSocketHandler):
         self._hello_timer: asyncio.TimerHandle | None = None
 
     def prepare(self) -> None:
-        """Refuse unknown tokens (404), foreign or missing origins (403) and crowds (503) before the upgrade."""
+        """Refuse unknown tokens (404), foreign or missing origins (403), crowds and cut links (503): no upgrade."""
         link = self._links.get(self.path_kwargs["token"])
         if link is None:
             logger.warning("a WebSocket with an unknown token was refused")
@@ -73,6 +73,8 @@ class PageSocket(WebSocketHandler):
         if self.request.headers.get_list("Origin") != [self._origin]:
             logger.warning("link %d: a WebSocket from a foreign origin was refused", link.number)
             raise HTTPError(403)
+        if link.is_cut:
+            raise HTTPError(503)
         if self._strangers.get(link.number, 0) >= MAX_STRANGERS:
             logger.warning("link %d: a WebSocket was refused, %d wait to say hello", link.number, MAX_STRANGERS)
             raise HTTPError(503)
@@ -172,6 +174,8 @@ class PageSocket(WebSocketHandler):
     def _refuse(self, code: int, what: str) -> None:
         logger.warning("link %d: refused %s", self._link.number, what)
         self._refused = True
+        if self._introduced:
+            self._link.refuse(what)
         self.close(code, "refused")
 
     def _sent(self, size: int, done: asyncio.Future[None]) -> None:

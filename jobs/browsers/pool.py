@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 
+from jobs.browsers.faults import AT_LAUNCH
+from jobs.browsers.faults_launch import break_launch
 from jobs.browsers.finding import launch_for
 from jobs.browsers.page_server import PageServer
 from jobs.browsers.session import BrowserSession
@@ -25,10 +28,12 @@ class SessionPool:
         self._config = config
         self._server: PageServer | None = None
         self._session: BrowserSession | None = None
-        self._key: tuple[BrowserType, bool, bool] | None = None
+        self._key: tuple[BrowserType, bool, frozenset[FaultKind]] | None = None
         self.recycled = 0
         """Sessions that were replaced so far, well or not."""
         self._trace = Trace()
+        self.struck_at: float | None = None
+        """When the current attempt's fault struck, on the monotonic clock; None: it has none, or none yet."""
 
     @property
     def session(self) -> BrowserSession | None:
@@ -37,6 +42,7 @@ class SessionPool:
 
     def begin_attempt(self) -> None:
         """What happens from now on belongs to a new attempt."""
+        self.struck_at = None
         self._trace = Trace()
         if self._session is not None:
             self._session.trace = self._trace
@@ -55,17 +61,18 @@ class SessionPool:
         Raises:
             BrowserFailure: a new one was needed and could not be started.
         """
-        no_adapter, no_binary = FaultKind.NO_ADAPTER in faults, FaultKind.BINARY_MISSING in faults
-        key = (browser, adjustments.software_adapter, no_adapter)
+        at_launch = faults & AT_LAUNCH
+        key = (browser, adjustments.software_adapter, at_launch)
         session = self._session
         if session is not None and (
-            no_binary or key != self._key or session.tests >= self._config.recycle_after_tests or not session.is_well()
+            at_launch or key != self._key or session.tests >= self._config.recycle_after_tests or not session.is_well()
         ):
             self.restart()
         if self._session is None:
-            launch = launch_for(browser, self._config, adjustments, no_adapter=no_adapter)
-            if no_binary:
-                launch = launch.without_binary()
+            launch = launch_for(browser, self._config, adjustments, no_adapter=FaultKind.NO_ADAPTER in faults)
+            if at_launch:
+                launch = break_launch(launch, at_launch, self._config)
+                self.struck_at = time.monotonic()
             session = BrowserSession(launch, self._config, self._page_server())
             session.trace = self._trace
             session.start()

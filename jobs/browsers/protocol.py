@@ -106,10 +106,13 @@ class Run(_ToPage):
     options: RunOptions = RunOptions()
 
 
-class Hang(_ToPage):
-    """Fault: an endless loop on the page's main thread."""
+class Fault(_ToPage):
+    """Break something in the page, for real; whatever comes of it happens to the run that is under way."""
 
-    type: Literal["hang"] = "hang"
+    type: Literal["fault"] = "fault"
+    kind: Literal["hang", "exhaust_heap", "exhaust_wasm", "lose_device", "garble"] = Field(
+        description="an endless loop; hoard objects; hoard wasm memories; destroy the GPU device; break the protocol"
+    )
 
 
 class Probe(_ToPage):
@@ -119,7 +122,7 @@ class Probe(_ToPage):
     id: RunId
 
 
-ToPage = Annotated[Run | Hang | Probe, Field(discriminator="type")]
+ToPage = Annotated[Run | Fault | Probe, Field(discriminator="type")]
 
 # --- Page to Python -------------------------------------------------------------------------------------------------
 

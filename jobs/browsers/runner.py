@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.browsers.failures import TestFailure
-from jobs.browsers.faults import break_run, faults_of
+from jobs.browsers.faults import faults_of
+from jobs.browsers.faults_run import RunFaults
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.protocol import ModelPart, Run
 from jobs.browsers.tensors import Tensor
@@ -64,10 +65,16 @@ def run_test(
     def command(name: str) -> Run:
         return Run(id=name, parts=parts, platform=spec.platform, inputs=tensors, runs=RUNS)
 
+    broken = RunFaults(faults, session)
+
+    def look() -> bool:
+        broken.look()
+        return should_stop()
+
     try:
-        break_run(faults, session)
-        result = session.run_model(command, spec.timeout * adjustments.time_factor, should_stop)
+        result = session.run_model(command, spec.timeout * adjustments.time_factor, look)
     finally:
+        pool.struck_at = broken.struck_at or pool.struck_at
         session.withdraw_offers()
     outputs = {tensor.name: tensor.to_array() for tensor in result.outputs}
     ran = _Ran(

@@ -10,14 +10,14 @@ import itertools
 import json
 import os
 import re
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import psutil
-from selenium.common.exceptions import WebDriverException
-from selenium.webdriver.common.by import By
+from selenium.common.exceptions import NoSuchWindowException, WebDriverException
 from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
@@ -27,6 +27,7 @@ from jobs.browsers.failures import AttemptAborted, TestFailure, as_failure
 from jobs.browsers.launch import Launch
 from jobs.browsers.page_link import LinkClosed, PageLink
 from jobs.browsers.page_server import PageServer
+from jobs.browsers.patience import stretched
 from jobs.browsers.protocol import Capabilities, PageError, PagePhase, Probe, Result, Run
 from jobs.browsers.tabs import replace_hung_tab
 from jobs.browsers.trace import Trace
@@ -41,6 +42,7 @@ from recovery.failures import (
     ConnectionFailure,
     CrashFailure,
     GpuFailure,
+    InternalFailure,
     LaunchFailure,
     ResourceExhaustionFailure,
     TimeoutFailure,
@@ -48,8 +50,17 @@ from recovery.failures import (
 
 # Seconds between two looks at the browser while a page works; how late a crash is seen.
 WATCH_INTERVAL: Final = 0.1
-# Seconds that a page without a connection has to come back by itself.
-RECONNECT_GRACE: Final = 0.5
+# Seconds without a connection of the page after which WebDriver is asked why; a page comes back by itself in a tenth.
+ASK_AFTER: Final = 0.25
+# Seconds that a browser has to end after its talk broke off.
+END_GRACE: Final = 0.5
+# What Firefox says of scripts in a tab whose process died: it shows a page of its own there.
+_FIREFOX_CRASH_PAGE: Final = "not supported for parent process browsing contexts"
+# What Chromium's log says when a page's heap is exhausted, and how many bytes of it are read.
+_OUT_OF_MEMORY: Final = r"javascript OOM|Out of memory"
+_LOG_READ: Final = 8_000
+# Bytes. With less room than this a browser can't write a profile.
+LEAST_DISK: Final = 1 << 20
 # Seconds that WebDriver has to say what became of a page that fell silent.
 QUESTION_TIMEOUT: Final = 3.0
 # Seconds that a screenshot of a failed attempt may take.
@@ -97,6 +108,7 @@ class BrowserSession:
         self._display: VirtualDisplay | None = None
         self._driver: WebDriver | None = None
         self._main: psutil.Process | None = None
+        self._window = ""
         self._link: PageLink | None = None
         self._capabilities: Capabilities | None = None
 
@@ -148,6 +160,7 @@ class BrowserSession:
         self._client.timeout = self._config.webdriver_timeout
         self._driver.set_page_load_timeout(self._config.webdriver_timeout)
         self.version = str(self._driver.capabilities.get("browserVersion", ""))
+        self._window = self._driver.current_window_handle
         self._main = self._find_main()
 
     def _await_port(self) -> int:
@@ -192,25 +205,26 @@ class BrowserSession:
             if self._driver is None or self._link is None:
                 raise CrashFailure("the session was not started", self.evidence(Phase.NAVIGATE))
             self._check_processes(Phase.NAVIGATE)
-            if self._pulse_stopped():
-                self._replace_hung_page()
-            else:
+            if not (self._pulse_stopped() and self._replace_hung_page()):
                 self._open_harness()
             self._spoiled = False
         except _ERRORS as error:
             raise as_failure(error, self.evidence(Phase.NAVIGATE)) from error
 
-    def _replace_hung_page(self) -> None:
+    def _replace_hung_page(self) -> bool:
+        """Leave the page behind with its process. False: no process hangs, so the page may be left as usual."""
+        if self.browser in {BrowserType.WEBKIT, BrowserType.SAFARI}:
+            seen = self.evidence(Phase.NAVIGATE)
+            raise TimeoutFailure(f"{self.browser.value} can't leave a hung page behind in the same session", seen)
         assert self._driver is not None
         hung, self._link = self._link, self._server.open_link()
         if hung is not None:
             hung.close()
-        if not replace_hung_tab(self._driver, self._link.page_url, QUESTION_TIMEOUT):
-            raise TimeoutFailure(
-                f"{self.browser.value} can't leave a hung page behind in the same session",
-                self.evidence(Phase.NAVIGATE),
-            )
+        if not replace_hung_tab(self._driver, self._main, self._link.page_url, QUESTION_TIMEOUT):
+            return False
+        self._window = self._driver.current_window_handle
         self._link.wait_hello(self._config.webdriver_timeout)
+        return True
 
     def is_well(self) -> bool:
         """Whether the next test may use it: browser and driver run, the page lives, and no run was left unfinished."""
@@ -359,12 +373,20 @@ class BrowserSession:
     def _watch(self, deadline: float) -> None:
         """Look at the browser; raise what is wrong with it."""
         self._check_processes(Phase.RUN)
-        if self._silent():
-            self._ask_silent_page()
-        if self._pulse_stopped() and self.link.phase not in _BLOCKING:
+        if self.link.refused is not None:
+            raise InternalFailure(f"the page broke the protocol: {self.link.refused}", self.evidence(Phase.RUN))
+        lost = self.link.lost_age
+        if lost is not None and lost > ASK_AFTER:
+            self._ask_page()
+            if lost > stretched(self._config.heartbeat_timeout):
+                seen = self.evidence(Phase.RUN, answers=True)
+                raise ConnectionFailure("the page lost its connection, and its browser lives", seen)
+        elif self._silent():
+            self._ask_page()
+            seen = self.evidence(Phase.RUN, answers=True)
+            raise ConnectionFailure("the page fell silent, and its browser lives", seen)
+        elif self._pulse_stopped() and self.link.phase not in _BLOCKING:
             raise TimeoutFailure("the page's main thread hangs", self.evidence(Phase.RUN))
-        if not self.link.connected and (self.link.heartbeat_age or 0.0) > RECONNECT_GRACE:
-            self._ask_silent_page()
         if time.monotonic() > deadline:
             evidence = self.evidence(Phase.LOAD if self.link.phase is PagePhase.LOAD else Phase.RUN)
             phase = self.link.phase.value if self.link.phase else "unknown"
@@ -389,26 +411,36 @@ class BrowserSession:
 
     def _silent(self) -> bool:
         age = None if self._link is None else self._link.heartbeat_age
-        return age is not None and age > self._config.heartbeat_timeout
+        return age is not None and age > stretched(self._config.heartbeat_timeout)
 
     def _pulse_stopped(self) -> bool:
         age = None if self._link is None else self._link.pulse_age
-        return age is not None and age > self._config.heartbeat_timeout
+        return age is not None and age > stretched(self._config.heartbeat_timeout)
 
-    def _ask_silent_page(self) -> None:
-        """The page says nothing any more: let WebDriver tell why, and raise that."""
+    def _ask_page(self) -> None:
+        """The page says nothing any more: let WebDriver tell why, and raise that. If it answers, nothing is known."""
         assert self._driver is not None
         try:
             with self._patience(QUESTION_TIMEOUT):
-                self._driver.find_elements(By.TAG_NAME, "body")
+                self._driver.execute_script("return 1")
+        except NoSuchWindowException as error:
+            raise ConnectionFailure("the page's window was closed", self.evidence(Phase.RUN, answers=False)) from error
         except (WebDriverException, HTTPError, OSError) as error:
             failure = as_failure(error, self.evidence(Phase.RUN, answers=False))
+            if _FIREFOX_CRASH_PAGE in str(error):
+                failure = CrashFailure("the page's process died", failure.evidence)
+            if isinstance(failure, CrashFailure) and self._ran_out_of_memory():
+                seen = failure.evidence.model_copy(update={"page_event": PageEvent.OUT_OF_MEMORY})
+                failure = ResourceExhaustionFailure("the page's process died of want of memory", seen)
             if isinstance(failure, ConnectionFailure) and self._main is not None:
                 # A talk that breaks off is often the first sign of a browser's end: Firefox ends with its renderer.
-                _await_end(self._main, RECONNECT_GRACE)
+                _await_end(self._main, END_GRACE)
                 self._check_processes(Phase.RUN)
             raise failure from error
-        raise ConnectionFailure("the page fell silent, and its browser lives", self.evidence(Phase.RUN, answers=True))
+
+    def _ran_out_of_memory(self) -> bool:
+        """Whether the browser's log says so: Chromium ends such a process as it would any broken one."""
+        return self._process is not None and re.search(_OUT_OF_MEMORY, self._process.log_tail(_LOG_READ)) is not None
 
     def evidence(self, phase: Phase, answers: bool | None = None) -> Evidence:
         """What can be seen from outside, now."""
@@ -425,7 +457,17 @@ class BrowserSession:
             session_answers=answers,
             heartbeat_age=None if link is None else link.heartbeat_age,
             pulse_age=None if link is None else link.pulse_age,
+            disk_full=self._disk_is_full() if phase in {Phase.LAUNCH, Phase.NAVIGATE} else None,
         )
+
+    def _disk_is_full(self) -> bool | None:
+        """Whether there is no room for a profile, as the driver sees the disk: it may have mounts of its own."""
+        if self._process is None:
+            return None
+        inside = f"/proc/{self._process.pid}/root" if self._process.pid is not None else ""
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(f"{inside}{self._process.scratch.path}").free < LEAST_DISK
+        return None
 
     def _stopped(self) -> bool | None:
         if self._main is None:
@@ -434,18 +476,24 @@ class BrowserSession:
             return bool(self._main.status() == psutil.STATUS_STOPPED)
         return False
 
-    # Faults, injected for real
+    # For faults, injected for real
 
-    def kill_browser(self) -> None:
-        """Fault: SIGKILL the browser's main process."""
-        if self._main is not None:
-            _kill(self._main)
+    @property
+    def main_process(self) -> psutil.Process | None:
+        """The browser's main process; None before the start."""
+        return self._main
 
-    def kill_driver(self) -> None:
-        """Fault: SIGKILL the driver."""
-        if self._process is not None and self._process.pid is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                _kill(psutil.Process(self._process.pid))
+    @property
+    def driver_pid(self) -> int | None:
+        """The driver's pid; None when it is not running."""
+        return None if self._process is None else self._process.pid
+
+    def close_window(self) -> None:
+        """Close the page's window, though not the browser: it gets another one first."""
+        assert self._driver is not None
+        self._driver.switch_to.new_window("tab")
+        self._driver.switch_to.window(self._window)
+        self._driver.close()
 
 
 def _is_open(port: int) -> bool:
@@ -453,13 +501,6 @@ def _is_open(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _kill(process: psutil.Process) -> None:
-    """Kill a process and see it die, or be a zombie."""
-    with contextlib.suppress(psutil.Error):
-        process.kill()
-        _await_end(process, QUESTION_TIMEOUT)
 
 
 def _await_end(process: psutil.Process, timeout: float) -> None:

@@ -21,7 +21,7 @@ TARGET = ROOT / "src" / "protocol.ts"
 _TIMEOUT = 60.0
 
 _MESSAGES: dict[str, tuple[type[BaseModel], ...]] = {
-    "ToPage": (protocol.Run, protocol.Hang, protocol.Probe),
+    "ToPage": (protocol.Run, protocol.Fault, protocol.Probe),
     "FromPage": (
         protocol.Hello, protocol.Progress, protocol.Result, protocol.PageError, protocol.Log,
         protocol.Capabilities,

@@ -20,7 +20,7 @@ from jobs.browsers import (
     TestFailure,
     create_browser_circuit_breaker,
 )
-from jobs.browsers.protocol import Hang
+from jobs.browsers.protocol import Fault
 from jobs.settings import settings
 from jobs.specs import Platform
 from recovery import (
@@ -153,7 +153,7 @@ def test_open_circuits_failures_and_cancelled_tests_in_one_life(redis_server: Re
             assert first.measurement.max_abs_error != other.measurement.max_abs_error
 
             # Whoever stops waiting stops the test, and the bridge can still be used or closed.
-            bridge._pool.session.link.send(Hang())  # type: ignore[union-attr]
+            bridge._pool.session.link.send(Fault(kind="hang"))  # type: ignore[union-attr]
             with anyio.move_on_after(0.5) as scope:
                 await bridge.run_test("bert-base-uncased")
             assert scope.cancelled_caught

@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from jobs.browsers.page_server import PageServer
-from jobs.browsers.protocol import Capabilities, Hang, PageError, PagePhase, Probe, Result
+from jobs.browsers.protocol import Capabilities, Fault, PageError, PagePhase, Probe, Result
 from jobs.specs import Platform
 from recovery.kinds import PageEvent
 from tests.browser.pages import BOUND, BROWSERS, IDS, Arrays, Page
@@ -309,7 +309,7 @@ def test_a_stalled_model_is_no_hang(page: Page, model: Path) -> None:
 
 def test_a_hung_page_still_beats_but_has_no_pulse(own_page: Page) -> None:
     link = own_page.link
-    link.send(Hang())
+    link.send(Fault(kind="hang"))
     assert eventually(lambda: (link.pulse_age or 0) > 2.5, within=10)
     assert link.connected
     assert link.heartbeat_age is not None

@@ -16,8 +16,8 @@ from jobs.browsers.runner import run_test
 from jobs.models import catalogue
 from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Measurement, ModelSource, Platform, TestSpec
-from recovery import Adjustments, BrowserFailure, BrowserType, FailureType, PageEvent
-from recovery.failures import GpuFailure, LaunchFailure, TimeoutFailure
+from recovery import Adjustments, BrowserFailure, BrowserType, PageEvent
+from recovery.failures import GpuFailure, TimeoutFailure
 
 BROWSERS = (BrowserType.CHROME, BrowserType.FIREFOX)
 # Seconds. Software adapters are slow, and other tests may have been hard on the machine.
@@ -102,25 +102,6 @@ def test_the_session_stays_warm(run: Run, pool: SessionPool, browser: BrowserTyp
     assert pool.session_for(browser, Adjustments()) is first
 
 
-def test_a_killed_browser_is_a_crash(run: Run) -> None:
-    seen = failure(lambda: run(FaultKind.BROWSER_KILLED))
-    assert seen.failure_type is FailureType.CRASH
-    assert seen.evidence.browser_alive is False
-    run()
-
-
-def test_a_killed_driver_is_a_lost_connection(run: Run) -> None:
-    seen = failure(lambda: run(FaultKind.DRIVER_KILLED))
-    assert seen.failure_type is FailureType.CONNECTION_FAILURE
-    assert seen.evidence.driver_alive is False
-    run()
-
-
-def test_a_missing_binary_is_a_launch_failure(run: Run) -> None:
-    assert isinstance(failure(lambda: run(FaultKind.BINARY_MISSING)), LaunchFailure)
-    run()
-
-
 def test_a_hung_page_is_seen_by_its_pulse_long_before_the_time_limit(
     run: Run, pool: SessionPool, browser: BrowserType
 ) -> None:
@@ -132,13 +113,9 @@ def test_a_hung_page_is_seen_by_its_pulse_long_before_the_time_limit(
     assert seen.evidence.heartbeat_age is not None
     assert seen.evidence.heartbeat_age < 1
     assert seen.evidence.pulse_age is not None
-    assert 2 <= seen.evidence.pulse_age < 5
-    if browser is BrowserType.CHROME:
-        pool.renew()
-        assert pool.session_for(browser, Adjustments()) is session
-    else:
-        assert isinstance(failure(pool.renew), TimeoutFailure)
-        pool.restart()
+    assert 1.5 <= seen.evidence.pulse_age < 5
+    pool.renew()
+    assert pool.session_for(browser, Adjustments()) is session
     run()
 
 

@@ -13,8 +13,9 @@ export class PageFailure extends Error {
   }
 }
 
-const MEMORY = /bad_alloc|out of memory|out_of_memory|allocation fail|failed to allocate|cannot allocate|\bOOM\b|tensor shape is too large/i;
-const DEVICE_LOST = /device (was |is )?lost|device lost|lost device/i;
+const MEMORY = /bad_alloc|out of memory|out_of_memory|allocation fail|failed to allocate|(cannot|can't|could not|couldn't) allocate|\bOOM\b|tensor shape is too large/i;
+/** onnxruntime's words when a result can't be read back any more; Firefox tells of the loss itself only later. */
+const DEVICE_LOST = /device (was |is )?lost|device lost|lost device|mapping webgpu buffer failed/i;
 /** onnxruntime's codes for what the model file is to blame for: NO_MODEL, INVALID_PROTOBUF, NOT_IMPLEMENTED, INVALID_GRAPH. */
 const MODEL_CODES = new Set([4, 7, 9, 10]);
 /** FAIL, INVALID_ARGUMENT, RUNTIME_EXCEPTION: while a session is built they too speak of the model (types, shapes, unknown operators). */

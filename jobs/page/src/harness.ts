@@ -1,10 +1,11 @@
 // The page: says hello, carries out Python's commands one at a time, tells how they ended.
+import { suffer } from "./breaking";
 import { probe } from "./capabilities";
 import { readFailure } from "./failures";
 import { runModel } from "./inference";
 import { type Link, openLink } from "./link";
 import { tidy, forwardComplaints } from "./log";
-import type { FromPage, PagePhase, ToPage } from "./protocol";
+import type { FromPage, PagePhase, Probe, Run, ToPage } from "./protocol";
 
 let busy = false;
 let phase: PagePhase = "idle";
@@ -29,12 +30,14 @@ const link: Link = {
 };
 forwardComplaints(link.send);
 
-function hang(): never {
-  for (;;);
-}
+/** Fails the run under way. */
+let failRun: (error: unknown) => void = () => undefined;
 
 async function obey(command: ToPage): Promise<void> {
-  if (command.type === "hang") hang();
+  if (command.type === "fault") {
+    await suffer(command, link.send).catch(failRun);
+    return;
+  }
   try {
     if (busy) throw new Error("the page is busy with another command");
     busy = true;
@@ -51,7 +54,8 @@ async function obey(command: ToPage): Promise<void> {
   if (!busy) link.enter("idle");
 }
 
-async function answer(command: Exclude<ToPage, { type: "hang" }>): Promise<void> {
-  const message: FromPage = command.type === "run" ? await runModel(command, link) : await probe(command.id);
+async function answer(command: Run | Probe): Promise<void> {
+  const struck = new Promise<never>((_, reject) => (failRun = reject));
+  const message: FromPage = await Promise.race([command.type === "run" ? runModel(command, link) : probe(command.id), struck]);
   link.send(message);
 }

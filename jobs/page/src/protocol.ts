@@ -1,7 +1,7 @@
 // Generated from jobs/browsers/protocol.py by `python -m jobs.page.generate`. Edit the models, not this file.
 
 export type Message = ToPage | FromPage | Posted;
-export type ToPage = Run | Hang | Probe;
+export type ToPage = Run | Fault | Probe;
 /**
  * The execution provider that a test asks for.
  */
@@ -114,11 +114,15 @@ export interface RunOptions {
   graph_capture: boolean;
 }
 /**
- * Fault: an endless loop on the page's main thread.
+ * Break something in the page, for real; whatever comes of it happens to the run that is under way.
  */
-export interface Hang {
+export interface Fault {
   v: 1;
-  type: "hang";
+  type: "fault";
+  /**
+   * an endless loop; hoard objects; hoard wasm memories; destroy the GPU device; break the protocol
+   */
+  kind: "hang" | "exhaust_heap" | "exhaust_wasm" | "lose_device" | "garble";
 }
 /**
  * Ask for the page's capabilities.

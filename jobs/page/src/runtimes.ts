@@ -38,6 +38,7 @@ async function load(imported: Promise<Runtime>, name: string): Promise<Runtime> 
 const loading = new Map<"wasm" | "gpu", Promise<Runtime>>();
 
 export function runtimeFor(platform: Platform): Promise<Runtime> {
+  if (typeof WebAssembly === "undefined") throw new PageFailure("backend_unavailable", "this browser has no WebAssembly");
   const build = platform === "wasm" ? "wasm" : "gpu";
   let runtime = loading.get(build);
   if (runtime === undefined) {

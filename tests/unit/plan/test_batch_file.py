@@ -92,6 +92,10 @@ def test_switches_narrow_a_plan_or_say_that_nothing_is_left(tmp_path: Path) -> N
         (('path = "mine.onnx"', 'path = "none.onnx"'), ["model[0].path", "none.onnx"]),
         (('name = "mine"\ntype', 'name = "t5-small"\ntype'), ["model[0].name", "t5-small", "built-in"]),
         (('kind = "page_hung"', 'kind = "page_hanged"'), ["fault[0].kind", "'page_hanged'", "'page_hung'"]),
+        (
+            ('kind = "page_hung"', 'kind = "gpu_process_killed"\nbrowser = "firefox"'),
+            ["fault[0].kind", "gpu_process_killed"],
+        ),
         (('model = "mine"\nattempts', 'model = "main"\nattempts'), ["fault[0].model", "'main'", "'mine'"]),
         (("[matrix]", "[matrix"), ["not TOML", "line 5"]),
         (('exclude = [{ browser = "firefox", platform = "webgpu" }]', "exclude = [{}]"), ["exclude", "no test"]),

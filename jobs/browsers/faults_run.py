@@ -1,0 +1,135 @@
+"""Faults in a run: each strikes while the page waits for its model, which the server holds back until then.
+
+So the strike always comes in the middle of the run, with browser, page and device at work, however fast the test is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+
+from jobs.browsers.protocol import Fault
+from jobs.browsers.session import BrowserSession
+from jobs.specs import FaultKind
+
+# Seconds for which a stalled server answers nothing: longer than any attempt.
+STALL_SECONDS = 7200.0
+# Bytes that a page may still get before the system gives it no more.
+SPARE_MEMORY = 64 << 20
+
+
+class RunFaults:
+    """The faults of one attempt. ``look`` is to be asked often while the page works."""
+
+    def __init__(self, faults: frozenset[FaultKind], session: BrowserSession) -> None:
+        self._strikes = [_STRIKES[fault] for fault in sorted(faults & _STRIKES.keys())]
+        self._session = session
+        self.struck_at: float | None = None
+        """When they struck, on the monotonic clock."""
+        # This also ends what an earlier attempt did to the same link.
+        session.link.stall_assets(STALL_SECONDS if FaultKind.ASSET_STALLED in faults else 0.0)
+        session.link.hold_offers(held=bool(self._strikes))
+        if FaultKind.ASSET_STALLED in faults:
+            self.struck_at = time.monotonic()
+
+    def look(self) -> None:
+        """Strike, if it is time."""
+        if self._strikes and self._session.link.offer_waits:
+            strikes, self._strikes = self._strikes, []
+            self.struck_at = time.monotonic()
+            for strike in strikes:
+                strike(self._session)
+            self._session.link.hold_offers(held=False)
+
+
+def _signal(which: Callable[[BrowserSession], Iterator[psutil.Process]], signum: signal.Signals) -> Callable[..., None]:
+    def strike(session: BrowserSession) -> None:
+        for process in list(which(session)):
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signum)
+
+    return strike
+
+
+def _starve(session: BrowserSession) -> None:
+    """The system gives the page's process little more memory; then the page hoards objects."""
+    for process in list(_renderers(session)):
+        with contextlib.suppress(psutil.Error, OSError):
+            most = _data_of(process) + SPARE_MEMORY
+            process.rlimit(psutil.RLIMIT_DATA, (most, most))
+    session.link.send(Fault(kind="exhaust_heap"))
+
+
+def _data_of(process: psutil.Process) -> int:
+    """Bytes that the limit of a process's data counts."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace")
+    return int(status.partition("VmData:")[2].split()[0]) * 1024
+
+
+def _tell(fault: Fault) -> Callable[[BrowserSession], None]:
+    return lambda session: session.link.send(fault)
+
+
+def _main(session: BrowserSession) -> Iterator[psutil.Process]:
+    if session.main_process is not None:
+        yield session.main_process
+
+
+def _driver(session: BrowserSession) -> Iterator[psutil.Process]:
+    if session.driver_pid is not None:
+        yield psutil.Process(session.driver_pid)
+
+
+def _children(session: BrowserSession, is_one: Callable[[list[str]], bool]) -> Iterator[psutil.Process]:
+    """Processes of the browser whose command line says so."""
+    if session.main_process is None:
+        return
+    for process in session.main_process.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if is_one(process.cmdline()):
+                yield process
+
+
+def _renderers(session: BrowserSession) -> Iterator[psutil.Process]:
+    return _children(session, _is_renderer)
+
+
+def _is_renderer(line: list[str]) -> bool:
+    """By the command lines of Chromium, Firefox and WebKit."""
+    of_firefox = "-contentproc" in line and line[-1] == "tab"
+    return "--type=renderer" in line or of_firefox or bool(line and line[0].endswith("WebKitWebProcess"))
+
+
+def _gpu_process(session: BrowserSession) -> Iterator[psutil.Process]:
+    return _children(session, lambda line: "--type=gpu-process" in line)
+
+
+def _close_window(session: BrowserSession) -> None:
+    session.close_window()
+
+
+def _cut_link(session: BrowserSession) -> None:
+    session.link.cut()
+
+
+_STRIKES: dict[FaultKind, Callable[[BrowserSession], None]] = {
+    FaultKind.BROWSER_KILLED: _signal(_main, signal.SIGKILL),
+    FaultKind.RENDERER_KILLED: _signal(_renderers, signal.SIGKILL),
+    FaultKind.GPU_PROCESS_KILLED: _signal(_gpu_process, signal.SIGKILL),
+    FaultKind.DRIVER_KILLED: _signal(_driver, signal.SIGKILL),
+    FaultKind.BROWSER_STOPPED: _signal(_main, signal.SIGSTOP),
+    FaultKind.RENDERER_STOPPED: _signal(_renderers, signal.SIGSTOP),
+    FaultKind.DRIVER_STOPPED: _signal(_driver, signal.SIGSTOP),
+    FaultKind.WINDOW_CLOSED: _close_window,
+    FaultKind.SOCKET_DROPPED: _cut_link,
+    FaultKind.PAGE_HUNG: _tell(Fault(kind="hang")),
+    FaultKind.PAGE_GARBLED: _tell(Fault(kind="garble")),
+    FaultKind.PAGE_MEMORY: _starve,
+    FaultKind.WASM_MEMORY: _tell(Fault(kind="exhaust_wasm")),
+    FaultKind.DEVICE_LOST: _tell(Fault(kind="lose_device")),
+}
