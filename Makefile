@@ -79,6 +79,13 @@ lock: $(VENV)/.ready ## Resolve the Python dependencies anew
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --no-header --output-file requirements.lock
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra geckodriver --extra signing --constraint requirements.lock --generate-hashes --universal --python-version 3.11 --no-header --output-file docker/requirements.lock
 
+.PHONY: audit
+audit: setup ## Ask the registries' advisory services for known holes in what is locked
+	@failed=""; \
+	$(BIN)/uv tool run --quiet pip-audit --strict --disable-pip --no-deps --requirement docker/requirements.lock || failed="Python"; \
+	$(npm) audit --audit-level=high || failed="$$failed Node"; \
+	test -z "$$failed" || { echo "audit: not clean, or its service was not reached (see above): $$failed" >&2; exit 1; }
+
 .PHONY: clean
 clean: ## Remove what setup made in this folder
 	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/dist $(TESTS_NODE)/node_modules jobs/dashboard/dist .mypy_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ dead child held, reserve one message at a time, and no ETA tasks (parking is a s
 from jobs.broker import broker_for
 from jobs.routing import QUEUES
 from jobs.settings import settings
+from jobs.signing import celery_settings
 
 _broker = broker_for(settings().redis_url)
 broker_url = _broker.url
@@ -29,7 +30,7 @@ task_serializer = "json"
 result_serializer = "json"
 event_serializer = "json"
 
-include = ["jobs.tasks", "jobs.attendance", "jobs.health"]
+include = ["jobs.tasks", "jobs.attendance", "jobs.health", "jobs.remote_control"]
 task_queues = QUEUES
 task_create_missing_queues = False
 task_default_queue = "simulation"
@@ -45,6 +46,8 @@ worker_hijack_root_logger = False
 worker_cancel_long_running_tasks_on_connection_loss = False
 # Seconds that a warm shutdown waits for the running test before it gives the test back.
 worker_soft_shutdown_timeout = 10.0
+
+globals().update(celery_settings(settings()))
 
 enable_utc = True
 timezone = "UTC"

@@ -7,8 +7,12 @@ from pathlib import Path
 
 from celery import Celery
 
+from jobs import signing
+
 app = Celery("breakwater")
 app.config_from_object("celeryconfig")
+if signing.is_on():
+    app.setup_security()
 
 # Flower reads flowerconfig.py of the working folder. Where there is none, it gets the one that came with this package.
 if "flower" in sys.argv[1:] and not Path("flowerconfig.py").exists():

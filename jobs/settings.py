@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from breakers.redis_url import RedisUrl
@@ -76,6 +76,18 @@ class Settings(BaseSettings):
     gpu: Literal["auto", "software", "hardware"] = "auto"
     """WebGPU adapter to launch with. ``auto``: software where the machine shows no GPU (/dev/dri)."""
 
+    remote_control: Literal["look", "all"] = "look"
+    """Celery's remote control commands that workers obey. ``look``: only those that change nothing."""
+
+    signing_key: Path | None = None
+    """Private key (PEM, RSA) that signs messages and tests; unset: none is signed or checked. See docs/security.md."""
+
+    signing_certificate: Path | None = None
+    """Certificate (PEM) of the signing key."""
+
+    signing_store: str | None = None
+    """Certificates of those to believe, as a pattern: ``/etc/breakwater/signers/*.pem``."""
+
     health_file: Path | None = None
     """File that a worker touches each second as a sign of life, for docker/health.sh; unset: none."""
 
@@ -96,6 +108,13 @@ class Settings(BaseSettings):
 
     scratch_dir: Path | None = None
     """Folder for profiles and other short-lived files; unset: the system's temporary folder."""
+
+    @model_validator(mode="after")
+    def _signs_wholly_or_not(self) -> Self:
+        given = (self.signing_key, self.signing_certificate, self.signing_store)
+        if any(given) and not all(given):
+            raise ValueError("set all of SIGNING_KEY, SIGNING_CERTIFICATE and SIGNING_STORE, or none")
+        return self
 
     @field_validator("redis_url")
     @classmethod

@@ -125,6 +125,7 @@ class TestSpec(_Value):
     own_model: ModelSource | None = None
     faults: tuple[FaultSpec, ...] = ()
     simulate: bool = Field(default=False, description="no browser at all, from the first attempt on")
+    signature: str | None = Field(default=None, description="its publisher's, where the farm signs (jobs/signing.py)")
 
     @model_validator(mode="after")
     def _is_of_its_kind(self) -> Self:

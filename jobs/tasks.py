@@ -15,9 +15,9 @@ from celery import Task
 
 import recovery
 from breakers import BreakerError, CircuitOpenError
-from jobs import recoveries
+from jobs import recoveries, signing
 from jobs.app import app
-from jobs.batches import Claim, HeldLease, NextAttempt, Refused, StaleAttempt, cancelled_verdict
+from jobs.batches import Claim, HeldLease, NextAttempt, Refused, StaleAttempt, UnreadableTest, cancelled_verdict
 from jobs.browsers.failures import AttemptAborted, TestFailure
 from jobs.browsers.runner import run_test, simulate_test
 from jobs.routing import SIMULATION_QUEUE, browser_queue, queue_for
@@ -45,6 +45,8 @@ LONGEST_PARKING = 30.0
 LAUNCH_ALLOWANCE = 120.0
 # Seconds in which a worker whose circuit opened leaves its queues (attendance.py looks each second).
 REROUTE_PAUSE = 1.5
+# Seconds in which a worker that can't read a test leaves its queue to others.
+UNREADABLE_PAUSE = 2.0
 
 
 @app.task(bind=True)
@@ -52,13 +54,23 @@ def run_attempt(self: Task, batch: str, test: str, number: int) -> None:
     """Run an attempt of a test, and the ones that follow it in the same place. The message carries only names."""
     worker = worker_process(self.request.hostname)
     store = worker.backend.store
-    claim = store.claim(batch, test, number, worker.owner)
+    try:
+        claim = store.claim(batch, test, number, worker.owner)
+    except UnreadableTest as newer:
+        # During a rolling update: a worker of the newer release shall have it, while this one looks away.
+        log.warning("%s", newer)
+        time.sleep(UNREADABLE_PAUSE)
+        return
     if isinstance(claim, Refused):
         # When a child dies, Celery gives its message to a sibling: that one need not wait for the lease to end.
         if claim.holder is not None and is_dead_sibling(claim.holder, worker.owner):
             orphan = store.expire_now(batch, test, number, claim.holder)
             if orphan is not None:
                 worker_lost(worker.backend, orphan)
+        return
+    if signing.is_on() and (objection := signing.objection(claim.batch, claim.spec)):
+        refusal = record_of(claim, worker.node, "refused", objection, None, 0.0)
+        finish(worker.backend, claim, refusal, Outcome.ERROR, f"no worker may run this test: {objection}")
         return
     with worker.keeper.hold(claim, longest_hold(claim)) as lease:
         try:

@@ -22,6 +22,7 @@ from jobs.batches.values import (
     StagingLost,
     StaleAttempt,
     UnknownBatch,
+    UnreadableTest,
 )
 from jobs.batches.verdicts import cancelled_verdict
 
@@ -48,5 +49,6 @@ __all__ = [
     "StaleAttempt",
     "Tick",
     "UnknownBatch",
+    "UnreadableTest",
     "cancelled_verdict",
 ]

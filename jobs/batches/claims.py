@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Literal, cast
 
+from pydantic import ValidationError
+
 from jobs.batches.keyspace import text
 from jobs.batches.rows import read_claim
-from jobs.batches.values import Claim, Owner, Refused, StaleAttempt
+from jobs.batches.values import Claim, Owner, Refused, StaleAttempt, UnreadableTest
 from jobs.batches.verdicts import Verdicts
 
 Renewal = Literal["held", "lost", "cancelled"]
@@ -21,11 +24,18 @@ class Claims(Verdicts):
 
         The lease ends after ``lease_seconds`` of Redis's time unless renewed; then a reaper sends the test on.
         Refused: drop the message. If the holder of a ``leased`` attempt is known to be dead, see ``expire_now``.
+
+        Raises:
+            UnreadableTest: only a newer release can run it; it is back in its queue.
         """
         reply = self.run("claim", batch, test, number, owner.model_dump_json(), self.lease_seconds, os.urandom(8).hex())
         outcome = text(reply[0])
         if outcome == "claimed":
-            return read_claim(batch, test, reply)
+            try:
+                return read_claim(batch, test, reply)
+            except ValidationError as error:
+                self._leave_to_newer(batch, test, reply[1])
+                raise UnreadableTest(f"{batch}:{test} is of a newer release; left to newer workers") from error
         holder = Owner.model_validate_json(reply[1]) if reply[1] else None
         return Refused.model_validate({"reason": outcome, "holder": holder})
 
@@ -53,6 +63,11 @@ class Claims(Verdicts):
             raise StaleAttempt(stale(claim))
         if reply == "cancelled":
             self.close(claim.batch, claim.spec, claim.number, claim.history, seconds=0.0)
+
+    def _leave_to_newer(self, batch: str, test: str, row_json: bytes) -> None:
+        row = json.loads(row_json)
+        message = self.messages.write(row["queue"], batch, test, row["number"])
+        self.run("give_back", batch, test, row["number"], row["fence"], message)
 
     def take_expired(self, batch: str, test: str) -> Claim | None:
         """Take over a test whose lease ended; its holder is fenced off. None: it is not to be had.

@@ -34,6 +34,9 @@ class MessageTemplate:
             _TASK_ID, task, args=(), kwargs={}, argsrepr=_ARGS_REPR, ignore_result=app.conf.task_ignore_result
         )
         content_type, content_encoding, body = dumps(message.body, serializer="json")
+        self._signed_by = app.conf.task_serializer if app.conf.task_serializer != "json" else None
+        if self._signed_by is not None:
+            content_type, content_encoding, _ = dumps(message.body, serializer=self._signed_by)
         args, rest = json.loads(body)[0], body.partition("[]")[2]
         if args != [] or not rest:
             raise RuntimeError(f"Celery writes a task's body in a new way: {body!r}")
@@ -75,10 +78,13 @@ class MessageTemplate:
         """
         self.check(queue)
         args = f'["{batch}", "{test}", {attempt}]'
+        body = f"[{args}{self._body_rest}"
+        if self._signed_by is not None:
+            body = dumps(json.loads(body), serializer=self._signed_by)[2]
         return self._envelope % {
             "task_id": f"{batch}:{test}:{attempt}",
             "args": args.replace('"', "'"),
-            "body": base64.b64encode(f"[{args}{self._body_rest}".encode()).decode(),
+            "body": base64.b64encode(body.encode()).decode(),
             "tag": os.urandom(16).hex(),
             "queue": queue,
         }

@@ -17,6 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from jobs import signing
 from jobs.batches.keyspace import Keyspace, redis_time, text
 from jobs.batches.values import BatchConflict, BatchHeader, DuplicateTest, StagingLost
 from jobs.routing import queue_for
@@ -111,7 +112,9 @@ class Publishing(Keyspace):
         for spec, spec_json in chunk:
             browser = None if spec.simulate else spec.browser
             queue = queue_for(browser)
-            by_browser[browser] += (spec.id, spec_json, self.messages.write(queue, batch, spec.id, 1))
+            # After the digest was taken: no two signatures are the same.
+            signed = _spec_json(signing.signed(batch, spec)) if signing.is_on() else spec_json
+            by_browser[browser] += (spec.id, signed, self.messages.write(queue, batch, spec.id, 1))
             sizes[queue] += 1
         return by_browser
 

@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from jobs.batches.store import BatchStore
 from jobs.batches.values import Claim, StaleAttempt
 
@@ -53,7 +55,7 @@ class Reaper:
         expired, due = store.overdue(max(_LEASES, _PARKED))
         lost = failed = 0
         for batch, test in expired[:_LEASES]:
-            claim = store.take_expired(batch, test)
+            claim = self._take(batch, test)
             if claim is not None:
                 lost += 1
                 failed += not self._hand_over(claim, on_lost)
@@ -65,6 +67,13 @@ class Reaper:
         return bool(
             self._store.script("elect")(keys=[self._lock], args=[f"{self._name}:{os.getpid()}", int(TERM * 1000)])
         )
+
+    def _take(self, batch: str, test: str) -> Claim | None:
+        try:
+            return self._store.take_expired(batch, test)
+        except ValidationError:
+            log.warning("lost attempt of %s:%s is of a newer release; left to newer workers", batch, test)
+            return None
 
     def _hand_over(self, claim: Claim, on_lost: Callable[[Claim], None]) -> bool:
         try:

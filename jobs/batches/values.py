@@ -44,6 +44,10 @@ class StaleAttempt(BatchError):
     """The claim is no longer current: a later attempt or another worker has the test. Drop what this one did."""
 
 
+class UnreadableTest(BatchError):
+    """A newer release published the test, with things in it that this one doesn't know. It is back in its queue."""
+
+
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from click.testing import CliRunner
 
 from jobs.cli import breakwater
@@ -60,3 +61,11 @@ def test_a_drained_worker_takes_no_tests_until_it_is_resumed(
     said("workers", "resume", "leaving@test")
     assert client.run(5, leaving) == {"passed": 5}
     assert said("workers", "resume", "--all") == "resumed: staying@test\n"
+
+    # Remote control may look, but not change: who can publish on Redis can't stop a farm.
+    control = Celery(broker=redis_server.url).control
+    assert {name for reply in control.ping(timeout=2) for name in reply} == {"leaving@test", "staying@test"}
+    answered = control.broadcast("shutdown", reply=True, timeout=1)
+    assert all("error" in answer for reply in answered for answer in reply.values())
+    assert client.run(5, leaving) == {"passed": 5}
+    assert staying.process.poll() is None
