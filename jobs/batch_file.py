@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jobs.batch_mistakes import explain, several, unknown
 from jobs.batches.values import Priority
 from jobs.browsers.faults import is_possible
+from jobs.model_sources import add_sources, is_hub_name
 from jobs.models.catalogue import catalogue
 from jobs.own.table import OwnTestTable, own_tests
 from jobs.plan import DEFAULT_TIMEOUT, BadInput, Plan, PlannedFault, Selector, one_line
@@ -47,6 +48,7 @@ class _BatchFile(_Table):
     fail_fast: bool = Field(default=False, strict=True)
     allow: frozenset[Literal["degraded", "simulated"]] = frozenset()
     isolation: Isolation | None = None
+    weights: Literal["tiny", "hub"] = "tiny"
     matrix: _Matrix | None = None
     recovery: dict[str, Any] = {}
     model: list[ModelSource] = []
@@ -70,9 +72,11 @@ def load_plan(path: Path) -> Plan:
         )
     matrix = given.matrix or _Matrix.model_construct(browsers=[], models=[], platforms=[])
     own = {source.name: source.model_copy(update=_found(path, source)) for source in given.model}
+    wrong_elsewhere = add_sources(own, matrix.models, given.weights)
     tests, wrong_tests = own_tests(given.test, matrix.browsers, given.timeout)
     mistakes = [
         *_wrong_sources(path, given.model),
+        *wrong_elsewhere,
         *_wrong_names(given, matrix, own),
         *wrong_tests,
         *_wrong_policy(given.recovery),
@@ -154,7 +158,8 @@ def _wrong_names(given: _BatchFile, matrix: _Matrix, own: Mapping[str, ModelSour
         *((f"fault[{index}].model", fault.model) for index, fault in enumerate(given.fault)),
     ]
     for where, model in named:
-        if model is not None and model not in allowed:
+        # A hub's name that is not there yet was told by add_sources.
+        if model is not None and model not in allowed and not is_hub_name(model):
             yield unknown(where, "model", model, allowed)
 
 

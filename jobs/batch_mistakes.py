@@ -27,6 +27,15 @@ _WORDS: dict[str, type[StrEnum]] = {
     "kind": FaultKind,
 }
 
+# What a text must look like, by its key.
+_NAME = "up to 100 letters, digits and . _ - /"
+_PATTERNS = {
+    "url": "an address that begins with http:// or https://",
+    "hub": "the name of a repository, owner/name",
+    "file": "the path of a file in the repository",
+    "sha256": "64 digits 0-9 and a-f",
+}
+
 
 def several(mistakes: Sequence[str]) -> str:
     """The first of them, and how many there are besides."""
@@ -66,7 +75,7 @@ def _explain(where: str, detail: ErrorDetails, root: type[BaseModel]) -> str:
         case "model_type" | "dict_type":
             said = f"must be a table; it is {_shown(given)}"
         case "string_pattern_mismatch":
-            said = f"{_shown(given)} is not allowed; allowed: up to 100 letters, digits and . _ - /"
+            said = f"{_shown(given)} is not allowed; allowed: {_PATTERNS.get(key, _NAME)}"
         case _:
             message = detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
             said = f"{message[0].lower()}{message[1:]}; it is {_shown(given)}"

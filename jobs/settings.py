@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     recycle_after_tests: int = Field(default=500, ge=1)
     """Tests after which a session is replaced."""
 
+    models_dir: Path | None = None
+    """Folder with models of the hub (``<owner>/<name>/…``), looked into before the hub; unset: none."""
+
     scratch_dir: Path | None = None
     """Folder for profiles and other short-lived files; unset: the system's temporary folder."""
 

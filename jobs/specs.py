@@ -84,16 +84,50 @@ class FaultSpec(_Value):
         return (self.attempts is None or attempt in self.attempts) and self.browser in (None, browser)
 
 
+# No part of a path begins with a dot: no way out of the repository's folder.
+_FILE = r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+_REPOSITORY = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}$"
+
+
+class SourcePart(_Value):
+    """One ONNX file of a model in a repository of the hub. An input comes from an earlier part by ``feeds``."""
+
+    name: str = Field(default="model", pattern=r"^[A-Za-z0-9_-]{1,100}$")
+    file: str = Field(pattern=_FILE, max_length=200, description="in the repository")
+    feeds: dict[str, str] = Field(default_factory=dict, description="input → part.output")
+
+
 class ModelSource(_Value):
-    """A user's own ONNX model, as a batch file names it. Paths are read by the worker."""
+    """A model that a batch brings along: a file that the worker reads, an address, or a repository of the hub."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9._/-]{1,100}$", description="becomes a part of test ids")
     type: ModelType
-    path: Path
-    reference: Path | None = Field(default=None, description="the model that gives the expected outputs; null: path")
+    path: Path | None = None
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$", max_length=1000)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", description="of what the url gives")
+    hub: str | None = Field(default=None, pattern=_REPOSITORY, description="owner/name")
+    revision: str = Field(default="main", pattern=r"^[A-Za-z0-9._/-]{1,100}$", description="of the repository")
+    parts: tuple[SourcePart, ...] = Field(
+        default=(SourcePart(file="onnx/model.onnx"),), min_length=1, max_length=8, description="of the repository"
+    )
+    reference: Path | None = Field(
+        default=None, description="the model that gives the expected outputs; null: the model itself"
+    )
     tolerance: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="largest absolute error; null: per backend"
     )
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> ModelSource:
+        given = [key for key in ("path", "url", "hub") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(f"must have one of path, url and hub; it has {' and '.join(given) or 'none'}")
+        for key, only in (("sha256", "url"), ("revision", "hub"), ("parts", "hub")):
+            if key in self.model_fields_set and only not in given:
+                raise ValueError(f"{key} goes with {only}, not with {given[0]}")
+        if self.reference is not None and len(self.parts) > 1:
+            raise ValueError("a model of several parts is its own reference; leave reference out")
+        return self
 
 
 class PythonTest(_Value):
@@ -158,7 +192,7 @@ class Measurement(_Value):
     backend: Platform | Literal["native"] = Field(description="what really ran")
     browser_version: str | None
     adapter: AdapterInfo | None
-    weights: Literal["tiny", "file"] = Field(description="tiny: a small random-weight twin of the named model")
+    weights: Literal["tiny", "file", "hub"] = Field(description="tiny: a small random-weight twin of the named model")
     load_ms: float
     compile_ms: float = Field(description="the first run, shader or kernel compilation included")
     run_ms_p50: float

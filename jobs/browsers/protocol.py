@@ -82,7 +82,9 @@ class WeightFile(_Part):
 
 
 class ModelPart(_Part):
-    """One ONNX file of a model. An input comes from an earlier part by ``feeds``, else from the run's inputs."""
+    """One ONNX file of a model. An input comes from an earlier part by ``feeds``, else from the run's inputs: the one
+    named ``part.input`` before the one named ``input``.
+    """
 
     name: str = Field(min_length=1, max_length=100)
     url: Url

@@ -13,12 +13,13 @@ from jobs.browsers.failures import TestFailure
 from jobs.browsers.faults import faults_of
 from jobs.browsers.faults_run import RunFaults
 from jobs.browsers.pool import SessionPool
-from jobs.browsers.protocol import ModelPart, Run
+from jobs.browsers.protocol import ModelPart, Run, WeightFile
 from jobs.browsers.tensors import Tensor
 from jobs.models import (
     ModelEntry,
     ModelFileMissing,
     ModelInvalid,
+    ModelUnknown,
     UnknownModel,
     compare,
     entry_for,
@@ -35,7 +36,7 @@ RUNS = 3
 _Tensors = Mapping[str, NDArray[np.generic]]
 
 # What says that the test itself can't be run: it is not the infrastructure's fault.
-_UNRUNNABLE = (UnknownModel, ModelFileMissing, ModelInvalid, OSError)
+_UNRUNNABLE = (UnknownModel, ModelUnknown, ModelFileMissing, ModelInvalid, OSError)
 
 
 def run_test(
@@ -58,7 +59,13 @@ def run_test(
     faults = faults_of(spec, attempt, browser)
     session = pool.session_for(browser, adjustments, faults)
     parts = tuple(
-        ModelPart(name=part.name, url=session.link.offer(part.path), feeds=dict(part.feeds)) for part in entry.parts
+        ModelPart(
+            name=part.name,
+            url=session.link.offer(part.path),
+            weights=tuple(WeightFile(path=file.name, url=session.link.offer(file)) for file in part.weights),
+            feeds=dict(part.feeds),
+        )
+        for part in entry.parts
     )
     tensors = tuple(Tensor.from_array(name, array) for name, array in inputs.items())
 

@@ -4,6 +4,7 @@ from jobs.models.catalogue import ModelEntry, ModelFileMissing, ModelPart, Toler
 from jobs.models.compare import INCOMPARABLE, Comparison, compare
 from jobs.models.inputs import make_inputs
 from jobs.models.reference import ModelInvalid, NativeRun, measure_native, native_run
+from jobs.models.unavailable import ModelUnavailable, ModelUnknown
 
 __all__ = [
     "INCOMPARABLE",
@@ -12,6 +13,8 @@ __all__ = [
     "ModelFileMissing",
     "ModelInvalid",
     "ModelPart",
+    "ModelUnavailable",
+    "ModelUnknown",
     "NativeRun",
     "Tolerance",
     "UnknownModel",

@@ -5,6 +5,7 @@ Says where a model's file is, what it is fed and how exact it must be; loads and
 
 from __future__ import annotations
 
+import glob
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -15,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.models.input_specs import InputSpec
-from jobs.specs import ModelSource, Platform, TestSpec
+from jobs.specs import ModelSource, Platform, SourcePart, TestSpec
 from recovery.kinds import ModelType
 
 _FILE = Path(__file__).with_name("catalogue.toml")
@@ -63,6 +64,7 @@ class ModelPart(BaseModel):
     name: str
     path: Path = Field(description="the file that the browser runs")
     reference: Path = Field(description="the file that gives the expected outputs")
+    weights: tuple[Path, ...] = Field(default=(), description="files of weights that the browser's file names")
     feeds: Mapping[str, str] = Field(default_factory=dict, description="input → part.output")
 
 
@@ -75,7 +77,10 @@ class ModelEntry(BaseModel):
     type: ModelType
     description: str
     parts: tuple[ModelPart, ...] = Field(min_length=1)
-    weights: Literal["tiny", "file"] = Field(description="tiny: a small random-weight twin of the named model")
+    weights: Literal["tiny", "file", "hub"] = Field(description="tiny: a small random-weight twin of the named model")
+    repository: Path | None = Field(
+        default=None, description="the folder of a hub's model, with its tokenizer and such"
+    )
     inputs: tuple[InputSpec, ...] | None = Field(description="None: read from the model files' own inputs")
     tolerance: Tolerance
 
@@ -88,10 +93,18 @@ class _CataloguePart(BaseModel):
     feeds: dict[str, str] = {}
 
 
+class _CatalogueHub(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repository: str
+    parts: tuple[SourcePart, ...] = Field(min_length=1)
+
+
 class _CatalogueModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: ModelType
+    hub: _CatalogueHub | None = None
     description: str
     parts: tuple[_CataloguePart, ...] = Field(min_length=1)
     inputs: tuple[InputSpec, ...] = Field(min_length=1)
@@ -130,6 +143,8 @@ def entry_for(spec: TestSpec) -> ModelEntry:
     Raises:
         UnknownModel: no built-in model has this name.
         ModelFileMissing: the user's own model, or its reference, does not exist.
+        ModelUnknown: the hub, or the address, has no such model.
+        ModelUnavailable: it can't be fetched now.
     """
     if spec.own_model is not None:
         return own_entry(spec.own_model)
@@ -140,18 +155,61 @@ def entry_for(spec: TestSpec) -> ModelEntry:
         raise UnknownModel(name) from None
 
 
+def hub_source(name: str) -> ModelSource | None:
+    """The real model that a built-in one is a twin of, for a batch with ``weights = "hub"``; None: there is none.
+
+    Raises:
+        UnknownModel: no built-in model has this name.
+    """
+    try:
+        model = _catalogue_file().models[name]
+    except KeyError:
+        raise UnknownModel(name) from None
+    if model.hub is None:
+        return None
+    return ModelSource(name=name, type=model.type, hub=model.hub.repository, parts=model.hub.parts)
+
+
 def own_entry(source: ModelSource) -> ModelEntry:
-    """The entry of a user's own model. Relative paths start at this process's folder.
+    """The entry of a model that the batch brings along; fetches what is not here yet. Relative paths start at this
+    process's folder.
 
     Raises:
         ModelFileMissing: the model, or its reference, does not exist.
+        ModelUnknown: the hub, or the address, has no such model.
+        ModelUnavailable: it can't be fetched now.
     """
-    reference = source.reference or source.path
-    for role, path in (("path", source.path), ("reference", reference)):
-        if not path.is_file():
-            raise ModelFileMissing(source.name, role, path)
+    repository = None
+    if source.hub is not None:
+        from jobs.models import hub  # noqa: PLC0415 - slow to load, and most batches need no hub
+
+        repository = hub.fetch(source)
+        files = [(part.name, repository / part.file, part.feeds) for part in source.parts]
+    else:
+        files = [("model", _own_file(source), {})]
+    parts = []
+    for name, path, feeds in files:
+        reference = source.reference or path
+        for role, file in (("path", path), ("reference", reference)):
+            if not file.is_file():
+                raise ModelFileMissing(source.name, role, file)
+        parts.append(ModelPart(name=name, path=path, reference=reference, weights=weight_files(path), feeds=feeds))
     return ModelEntry(
-        name=source.name, type=source.type, description="a model of the user's own",
-        parts=(ModelPart(name="model", path=source.path, reference=reference),), weights="file", inputs=None,
+        name=source.name, type=source.type, description="a model that the batch brings along", parts=tuple(parts),
+        weights="hub" if repository else "file", repository=repository, inputs=None,
         tolerance=_catalogue_file().tolerance if source.tolerance is None else Tolerance.same(source.tolerance),
     )  # fmt: skip
+
+
+def weight_files(path: Path) -> tuple[Path, ...]:
+    """Files of weights beside an ONNX file: ``model.onnx_data``, ``model.onnx.data``, and what follows them."""
+    return tuple(sorted(path.parent.glob(f"{glob.escape(path.name)}[._]data*")))
+
+
+def _own_file(source: ModelSource) -> Path:
+    if source.url is not None:
+        from jobs.models import downloads  # noqa: PLC0415 - as above
+
+        return downloads.fetch_url(source.url, source.sha256 or downloads.pin(source.url))
+    assert source.path is not None, "a source has a path, an address or a repository"
+    return source.path

@@ -23,10 +23,29 @@ def make_inputs(entry: ModelEntry, seed: int = 0) -> dict[str, Tensor]:
     """The inputs of a model: the same for the same entry and seed.
 
     Raises:
-        ModelInvalid: a user's own model can't be loaded, or has an input that is no tensor of numbers.
+        ModelInvalid: a model of the batch's own can't be loaded, has an input that is no tensor of numbers, or its
+            repository lacks what the inputs are made with.
     """
+    if entry.repository is not None:
+        return _hub_inputs(entry, entry.repository, seed)
     specs = entry.inputs if entry.inputs is not None else own_inputs(entry)
     return {spec.name: spec.make(seed) for spec in specs}
+
+
+def _hub_inputs(entry: ModelEntry, folder: Path, seed: int) -> dict[str, Tensor]:
+    from jobs.models.hub_inputs import Repository, decoder_start, hub_input  # noqa: PLC0415 - few batches need it
+
+    repository = Repository(folder)
+    inputs: dict[str, Tensor] = {}
+    for place, part in enumerate(entry.parts):
+        for declared in model_inputs(part.path):
+            if declared.name == "input_ids" and place > 0 and part.name == "decoder":
+                # An exported decoder calls its own words as the encoder calls its.
+                inputs[f"{part.name}.{declared.name}"] = decoder_start(repository, seed)
+            elif declared.name not in part.feeds and (values := hub_input(declared, repository, seed)) is not None:
+                inputs[declared.name] = values
+    missing = (spec for spec in own_inputs(entry) if spec.name not in inputs)
+    return {**inputs, **{spec.name: spec.make(seed) for spec in missing}}
 
 
 def own_inputs(entry: ModelEntry) -> tuple[InputSpec, ...]:

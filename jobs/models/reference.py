@@ -16,14 +16,12 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from jobs.models.catalogue import ModelEntry, ModelPart
+from jobs.models.digests import file_digest
 from jobs.models.input_specs import Tensor
 
 # Results kept: so many, and so many bytes of outputs; a result beyond the bytes alone is not kept.
 KEPT_RESULTS = 32
 KEPT_BYTES = 64 * 1024 * 1024
-
-# Seconds. A file changed more recently is hashed anew: a second change may not show in its times.
-SETTLED = 2.0
 
 _ORT_ERRORS: tuple[type[Exception], ...] = (
     ort_errors.EPFail,
@@ -76,7 +74,7 @@ def native_run(model: ModelEntry | Path, inputs: Mapping[str, Tensor]) -> Native
         OSError: a file can't be read.
     """
     parts = [part.model_copy(update={"path": part.reference}) for part in _parts(model)]
-    key = (*((_file_digest(part.path), repr(part.feeds)) for part in parts), _inputs_digest(inputs))
+    key = (*((file_digest(part.path), repr(part.feeds)) for part in parts), _inputs_digest(inputs))
     if (kept := _results.get(key)) is not None:
         return kept
     run = _run(parts, inputs, runs=0)
@@ -120,7 +118,9 @@ def _run_chain(
         try:
             # A model of one part is fed all there is, so that a wrong name is told.
             names = [one.name for one in session.get_inputs()] if len(chain) > 1 else list(inputs)
-            feeds = {name: given[part.feeds[name]] if name in part.feeds else inputs[name] for name in names}
+            feeds = {
+                name: given[part.feeds[name]] if name in part.feeds else _own(inputs, part, name) for name in names
+            }
             values = session.run(None, feeds)
         except KeyError as error:
             raise ModelInvalid(f"{part.path}: nothing gives the input {error} of part {part.name}") from error
@@ -132,6 +132,12 @@ def _run_chain(
     return outputs
 
 
+def _own(inputs: Mapping[str, Tensor], part: ModelPart, name: str) -> Tensor:
+    """A part's input: the one meant for this part, else the one for all."""
+    specific = inputs.get(f"{part.name}.{name}")
+    return inputs[name] if specific is None else specific
+
+
 def model_inputs(path: Path) -> tuple[ModelInput, ...]:
     """The inputs that a model file declares.
 
@@ -139,7 +145,7 @@ def model_inputs(path: Path) -> tuple[ModelInput, ...]:
         ModelInvalid: onnxruntime can't load the file.
         OSError: the file can't be read.
     """
-    return _model_inputs(path, _file_digest(path))
+    return _model_inputs(path, file_digest(path))
 
 
 @lru_cache(maxsize=64)
@@ -168,23 +174,6 @@ def _tensor(path: Path, name: str, value: object) -> Tensor:
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text if len(text) <= 300 else text[:299] + "…"
-
-
-def _file_digest(path: Path) -> str:
-    stat = path.stat()
-    if time.time() - max(stat.st_mtime, stat.st_ctime) < SETTLED:
-        return _hashed(path)
-    return _hashed_once(path, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-
-
-def _hashed(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@lru_cache(maxsize=256)
-def _hashed_once(path: Path, *_identity: int) -> str:
-    return _hashed(path)
 
 
 def _inputs_digest(inputs: Mapping[str, Tensor]) -> str:

@@ -89,7 +89,7 @@ export class Chain {
       const feeds: Values = {};
       for (const name of session.inputNames) {
         const source = part.feeds[name];
-        const value = source === undefined ? inputs[name] : given[source];
+        const value = source === undefined ? (inputs[`${part.name}.${name}`] ?? inputs[name]) : given[source];
         if (value === undefined) throw new Error(`part ${part.name}: nothing gives its input ${name}`);
         feeds[name] = value;
       }

@@ -44,7 +44,8 @@ export interface Run {
   options: RunOptions;
 }
 /**
- * One ONNX file of a model. An input comes from an earlier part by ``feeds``, else from the run's inputs.
+ * One ONNX file of a model. An input comes from an earlier part by ``feeds``, else from the run's inputs: the one
+ * named ``part.input`` before the one named ``input``.
  */
 export interface ModelPart {
   name: string;
