@@ -42,6 +42,7 @@ def test_links_lead_somewhere(name: str) -> None:
 )  # fmt: skip
 def test_batch_files_load(tmp_path: Path, name: str, block: str) -> None:
     for model in re.findall(r'"([^"]+\.onnx)"', block):
+        (tmp_path / model).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / model).touch()
     (tmp_path / "batch.toml").write_text(block, encoding="utf-8")
     assert load_plan(tmp_path / "batch.toml").total >= 1
