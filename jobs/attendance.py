@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from typing import Any
 
 import psutil
@@ -17,6 +19,7 @@ from celery.worker import state as worker_state
 from jobs import tasks
 from jobs.app import app
 from jobs.batches import Node, Reaper
+from jobs.leaving import leave, leave_at
 from jobs.settings import settings
 from jobs.worker import BOOT, Backend
 
@@ -39,9 +42,14 @@ class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
         self._queues: tuple[str, ...] = ()
         self._drained = False
         self._away = False
+        self._heeds_signals = False
         self._timer: Any = None
 
     def start(self, consumer: Any) -> None:
+        if threading.current_thread() is threading.main_thread() and not self._heeds_signals:
+            self._heeds_signals = True
+            for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+                leave_at(signum)
         self._queues = tuple(consumer.app.amqp.queues.consume_from)
         self._away = False
         self._timer = consumer.timer.call_repeatedly(INTERVAL, self._round, (consumer,))
@@ -53,6 +61,7 @@ class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
             self._timer = None
 
     def shutdown(self, consumer: Any) -> None:
+        leave()
         self.stop(consumer)
         try:
             self._backend.presence.withdraw(self._node(consumer))

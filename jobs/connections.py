@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
@@ -12,7 +16,14 @@ from breakers.redis_url import RedisUrl, without_password
 CONNECT_TIMEOUT = 3.0
 SOCKET_TIMEOUT = 10.0
 
-__all__ = ["RedisUnavailable", "connect", "connect_checked", "without_password"]
+# Seconds that whoever has something to lose waits for a Redis that is away: a restart, a failover.
+REDIS_ABSENCE = 90.0
+# Seconds between two looks for it.
+_LOOK = 0.2
+
+__all__ = ["REDIS_ABSENCE", "RedisUnavailable", "connect", "connect_checked", "patiently", "without_password"]
+
+_Reply = TypeVar("_Reply")
 
 
 class RedisUnavailable(RuntimeError):
@@ -49,3 +60,19 @@ def connect_checked(url: str) -> redis.Redis:
     finally:
         probe.close()
     return connect(url)
+
+
+def patiently(call: Callable[[], _Reply], seconds: float) -> _Reply:
+    """Make a call to Redis; while Redis is away, make it again for up to ``seconds``. It must bear being made twice.
+
+    Raises:
+        redis.ConnectionError, redis.TimeoutError: Redis stayed away.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except (redis.ConnectionError, redis.TimeoutError):
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_LOOK)

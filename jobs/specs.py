@@ -29,6 +29,9 @@ class Isolation(StrEnum):
     BROWSER = "browser"
 
 
+TEST_ID = r"^[A-Za-z0-9._/#-]{1,200}$"
+
+
 class Platform(StrEnum):
     """The execution provider that a test asks for."""
 
@@ -147,7 +150,7 @@ class TestSpec(_Value):
 
     __test__ = False
 
-    id: str = Field(pattern=r"^[A-Za-z0-9._/#-]{1,200}$")
+    id: str = Field(pattern=TEST_ID)
     browser: BrowserType
     kind: TestKind = TestKind.MODEL
     model: str | None = Field(default=None, description="null: the test runs no model")

@@ -12,16 +12,28 @@ from collections.abc import Callable, Sequence
 
 import redis
 from celery import Task
+from pydantic import ValidationError
 
 import recovery
 from breakers import BreakerError, CircuitOpenError
 from jobs import recoveries, signing
 from jobs.app import app
-from jobs.batches import Claim, HeldLease, NextAttempt, Refused, StaleAttempt, UnreadableTest, cancelled_verdict
+from jobs.batches import (
+    AttemptName,
+    Claim,
+    HeldLease,
+    NextAttempt,
+    Refused,
+    StaleAttempt,
+    UnreadableTest,
+    cancelled_verdict,
+)
 from jobs.browsers.failures import AttemptAborted, TestFailure
 from jobs.browsers.runner import run_test, simulate_test
+from jobs.plan import one_line
 from jobs.routing import SIMULATION_QUEUE, browser_queue, queue_for
 from jobs.specs import Measurement, Outcome, Verdict
+from jobs.time_limit import killed_after
 from jobs.worker import Backend, WorkerProcess, is_dead_sibling, worker_process
 from recovery import (
     AttemptRecord,
@@ -43,6 +55,8 @@ log = logging.getLogger("breakwater.tasks")
 LONGEST_PARKING = 30.0
 # Seconds that launching, renewing and closing a session may take, every wait of theirs used up.
 LAUNCH_ALLOWANCE = 120.0
+# Seconds that a process may go on after its lease ended for good; then it hangs, and is killed.
+HANGING = 30.0
 # Seconds in which a worker whose circuit opened leaves its queues (attendance.py looks each second).
 REROUTE_PAUSE = 1.5
 # Seconds in which a worker that can't read a test leaves its queue to others.
@@ -50,8 +64,13 @@ UNREADABLE_PAUSE = 2.0
 
 
 @app.task(bind=True)
-def run_attempt(self: Task, batch: str, test: str, number: int) -> None:
-    """Run an attempt of a test, and the ones that follow it in the same place. The message carries only names."""
+def run_attempt(self: Task, *arguments: object, **unknown: object) -> None:
+    """Run an attempt of a test, and the ones that follow it in the same place. The message carries only its name."""
+    try:
+        batch, test, number = AttemptName.read(arguments, unknown)
+    except ValidationError as error:
+        log.warning("message %s is no attempt's, and dropped: %s", self.request.id, one_line(str(error)))
+        return
     worker = worker_process(self.request.hostname)
     store = worker.backend.store
     try:
@@ -63,8 +82,8 @@ def run_attempt(self: Task, batch: str, test: str, number: int) -> None:
         return
     if isinstance(claim, Refused):
         # When a child dies, Celery gives its message to a sibling: that one need not wait for the lease to end.
-        if claim.holder is not None and is_dead_sibling(claim.holder, worker.owner):
-            orphan = store.expire_now(batch, test, number, claim.holder)
+        if claim.holder is not None and claim.number is not None and is_dead_sibling(claim.holder, worker.owner):
+            orphan = store.expire_now(batch, test, claim.number, claim.holder)
             if orphan is not None:
                 worker_lost(worker.backend, orphan)
         return
@@ -112,6 +131,8 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
             seconds = claim.claimed_at - claim.first_claimed_at + time.monotonic() - started
             why = backend.store.why_cancelled(claim.batch)
             backend.store.finish(claim, cancelled_verdict(claim.spec, claim.history, round(seconds, 3), why))
+        elif lease.leaving:
+            backend.store.give_back(claim)
         return None
     except TestFailure as failure:
         entry = record("failed", str(failure))

@@ -18,6 +18,7 @@ from jobs import tasks
 from jobs.batches import Claim, Owner, Progress, Reaper, StaleAttempt
 from jobs.batches.events import BatchEvent
 from jobs.batches.unmanned import UnmannedQueues
+from jobs.connections import REDIS_ABSENCE
 from jobs.worker import BOOT, Backend
 from recovery import BrowserType, ModelType
 
@@ -25,8 +26,6 @@ from recovery import BrowserType, ModelType
 _BLOCK_MS = 500
 # Seconds between two rounds of reaping and tending.
 _ROUND = 1.0
-# Seconds that Redis may be away while somebody waits.
-REDIS_ABSENCE = 90.0
 
 _TASK_CIRCUITS = ("task:simulation", *(f"task:{model_type.value}" for model_type in ModelType))
 

@@ -16,7 +16,8 @@ from jobs.artefacts import artefact_store
 from jobs.batches import BatchStore, LeaseKeeper, Owner, Presence
 from jobs.browsers.pool import SessionPool
 from jobs.circuits import farm_circuits
-from jobs.connections import connect
+from jobs.connections import REDIS_ABSENCE, connect
+from jobs.leaving import is_leaving
 from jobs.session_teller import SessionTeller
 from jobs.settings import Settings, settings
 
@@ -28,13 +29,15 @@ BOOT = uuid.uuid4().hex
 class Backend:
     """The shared state as one process sees it: batches, circuits, and who is at work."""
 
-    def __init__(self, config: Settings) -> None:
+    def __init__(self, config: Settings, patience: float = 0.0) -> None:
+        """``patience``: seconds that steps of a test are tried again for while Redis is away."""
         self.client = connect(config.redis_url)
         self.store = BatchStore(
             self.client,
             prefix=config.key_prefix,
             lease_seconds=config.lease_seconds,
             expiry_seconds=config.batch_expiry_seconds,
+            patience=patience,
         )
         self.presence = Presence(self.client, prefix=config.key_prefix)
         self.artefacts = artefact_store(self.client, config)
@@ -54,7 +57,7 @@ class WorkerProcess:
 
     @cached_property
     def keeper(self) -> LeaseKeeper:
-        return LeaseKeeper(self.backend.store)
+        return LeaseKeeper(self.backend.store, is_leaving)
 
     @cached_property
     def pool(self) -> SessionPool:
@@ -73,7 +76,7 @@ def worker_process(node: str) -> WorkerProcess:
     pid = os.getpid()
     if pid not in _of_process:
         _of_process.clear()
-        _of_process[pid] = WorkerProcess(node, Backend(settings()))
+        _of_process[pid] = WorkerProcess(node, Backend(settings(), patience=REDIS_ABSENCE))
     return _of_process[pid]
 
 

@@ -4,7 +4,7 @@ At least one delivery (Celery's), exactly one verdict (ours). The layout of all 
 """
 
 from jobs.batches.lease import HeldLease, LeaseKeeper
-from jobs.batches.message import MessageTemplate
+from jobs.batches.message import AttemptName, MessageTemplate
 from jobs.batches.presence import Node, Presence, Session
 from jobs.batches.reaper import Reaper, Tick
 from jobs.batches.store import BatchStore
@@ -27,6 +27,7 @@ from jobs.batches.values import (
 from jobs.batches.verdicts import cancelled_verdict
 
 __all__ = [
+    "AttemptName",
     "BatchConflict",
     "BatchError",
     "BatchHeader",

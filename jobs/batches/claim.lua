@@ -1,7 +1,7 @@
 -- Claim an attempt: the only way from queued to running.
 -- A call that a client repeats, as its connection broke before the reply, is answered as the first one was.
 -- ARGV: batch, test, number, owner (JSON), lease seconds, name of this call
--- Reply: {refusal, holder or false} | {claimed, row, spec, history or false, header}
+-- Reply: {refusal, holder or false, its attempt} | {claimed, row, spec, history or false, header}
 local test, number = ARGV[2], tonumber(ARGV[3])
 local function granted(row, header)
   return { 'claimed', cjson.encode(row), redis.call('HGET', SPECS, test), redis.call('HGET', HISTORY, test), header }
@@ -18,9 +18,9 @@ elseif row.status == 'done' then
 elseif cancelled then
   return { 'cancelled', false }
 elseif row.number ~= number or row.status == 'parked' then
-  return { 'stale', row.status == 'running' and row.owner or false }
+  return { 'stale', row.status == 'running' and row.owner or false, row.number }
 elseif row.status == 'running' then
-  return { 'leased', row.owner }
+  return { 'leased', row.owner, row.number }
 end
 
 local time = now()

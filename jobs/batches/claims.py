@@ -23,7 +23,7 @@ class Claims(Verdicts):
         """Claim an attempt for this process, in one round trip.
 
         The lease ends after ``lease_seconds`` of Redis's time unless renewed; then a reaper sends the test on.
-        Refused: drop the message. If the holder of a ``leased`` attempt is known to be dead, see ``expire_now``.
+        Refused: drop the message. If the holder is known to be dead, see ``expire_now``.
 
         Raises:
             UnreadableTest: only a newer release can run it; it is back in its queue.
@@ -37,7 +37,8 @@ class Claims(Verdicts):
                 self._leave_to_newer(batch, test, reply[1])
                 raise UnreadableTest(f"{batch}:{test} is of a newer release; left to newer workers") from error
         holder = Owner.model_validate_json(reply[1]) if reply[1] else None
-        return Refused.model_validate({"reason": outcome, "holder": holder})
+        held = reply[2] if holder is not None else None
+        return Refused.model_validate({"reason": outcome, "holder": holder, "number": held})
 
     def renew(self, claim: Claim) -> Renewal:
         """Lengthen the lease by ``lease_seconds`` from now.

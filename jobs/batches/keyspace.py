@@ -13,6 +13,7 @@ import redis
 from redis.commands.core import Script
 
 from jobs.batches.message import MessageTemplate, app_template
+from jobs.connections import patiently
 
 # The keys of one batch, in layout.lua's order; the last two are prefixes that a queue's name completes.
 _OF_BATCH = ("", ":rows", ":specs", ":history", ":verdicts", ":counts", ":events", ":parked", ":queued:", ":feed:")
@@ -41,7 +42,8 @@ class Keyspace:
 
     ``client`` must give bytes (redis-py's default). ``lease_seconds``: an attempt that is not renewed for so long is
     sent on. ``expiry_seconds``: a finished batch is kept for so long. ``messages``: how a queue message is written;
-    by default as the application of this package would.
+    by default as the application of this package would. ``patience``: seconds that a script is tried again for while
+    Redis is away; each of them may be, as it is fenced or names its call.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class Keyspace:
         *,
         lease_seconds: float = 6.0,
         expiry_seconds: int = 7 * 24 * 3600,
+        patience: float = 0.0,
         messages: MessageTemplate | None = None,
     ) -> None:
         self.client = client
         self.prefix = prefix
         self.lease_seconds = lease_seconds
         self.expiry_seconds = expiry_seconds
+        self.patience = patience
         self._given_messages = messages
         self._batch_scripts = Scripts(client, prelude=read_lua("layout"))
         self._other_scripts = Scripts(client)
@@ -78,7 +82,9 @@ class Keyspace:
         """Call a script on a batch's keys; ``ARGV[1]`` is the batch id. With a pipeline: its reply comes later."""
         keys = [self.key(batch, name) for name in _OF_BATCH] + [self.shared_key(name) for name in _OF_ALL]
         keys.append(totals_key(self.prefix))
-        return self._batch_scripts[script](keys=keys, args=[batch, *args], client=pipe)
+        return patiently(
+            lambda: self._batch_scripts[script](keys=keys, args=[batch, *args], client=pipe), self.patience
+        )  # fmt: skip
 
     def script(self, name: str) -> Script:
         """A script that brings keys of its own."""

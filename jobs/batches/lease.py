@@ -13,17 +13,23 @@ from collections.abc import Callable, Iterator
 import redis
 
 from jobs.batches.claims import Claims, Renewal
-from jobs.batches.values import Claim
+from jobs.batches.values import Claim, StaleAttempt
 
 log = logging.getLogger(__name__)
+
+
+def _never() -> bool:
+    return False
 
 
 class HeldLease:
     """One attempt's lease, and what the last renewal said of it. It lasts through ``next_in_place``."""
 
-    def __init__(self, claim: Claim, at_most: float = math.inf) -> None:
+    def __init__(self, claim: Claim, at_most: float = math.inf, leaving: Callable[[], bool] = _never) -> None:
         self.claim = claim
+        self._leaving = leaving
         self.ends = time.monotonic() + at_most
+        self.was_told = False
         self._state: Renewal = "held"
         self._stop = threading.Event()
         self._along: Callable[[], object] | None = None
@@ -49,9 +55,14 @@ class HeldLease:
         return self._state
 
     @property
+    def leaving(self) -> bool:
+        """Whether this worker leaves, so that the test, if it is still held, is to be given back."""
+        return self._leaving()
+
+    @property
     def should_stop(self) -> bool:
-        """Whether the attempt's result is wanted no more."""
-        return self._stop.is_set()
+        """Whether the attempt's result is wanted no more, or not from this worker."""
+        return self._stop.is_set() or self.leaving
 
     def wait_stop(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for ``should_stop``, and tell it."""
@@ -67,10 +78,13 @@ class LeaseKeeper:
     """Renews at a third of the lease. One per process; its thread starts with the first lease, so after a fork.
 
     ``with keeper.hold(claim) as held: …`` – the end of the block only stops the renewing: finish, send on or give back.
+    ``leaving``: whether this worker is leaving. Whoever holds a lease then should give the test back; if it doesn't
+    within a renewal's time, as it waits for a browser say, the keeper does.
     """
 
-    def __init__(self, store: Claims) -> None:
+    def __init__(self, store: Claims, leaving: Callable[[], bool] = _never) -> None:
         self._store = store
+        self._leaving = leaving
         self._interval = store.lease_seconds / 3
         self._reset()
 
@@ -89,7 +103,7 @@ class LeaseKeeper:
         if self._pid != os.getpid():
             # Forked: neither the parent's thread nor its leases came along, and its lock may have been taken.
             self._reset()
-        held = HeldLease(claim, at_most)
+        held = HeldLease(claim, at_most, self._leaving)
         with self._changed:
             self._held.append(held)
             if self._thread is None:
@@ -130,7 +144,14 @@ class LeaseKeeper:
             held._learn("lost")
             return
         try:
+            if held.leaving and held.was_told:
+                self._store.give_back(held.claim)
+                held._learn("lost")
+                return
+            held.was_told = held.leaving
             held._learn(self._store.renew(held.claim))
+        except StaleAttempt:
+            held._learn("lost")
         except redis.RedisError as error:
             log.warning("lease of %s:%s not renewed: %s", held.claim.batch, held.claim.test, error)
         if along := held._along:

@@ -6,19 +6,54 @@ The envelope is built once, by Celery itself, with blanks for what differs from 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 from celery import Celery
 from kombu.serialization import dumps
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic_core import ArgsKwargs
+
+from jobs.batches.values import BATCH_ID
+from jobs.specs import TEST_ID
 
 TASK_NAME = "jobs.tasks.run_attempt"
 
 # Blanks in the envelope. Neither ids nor queue names can contain them.
 _TASK_ID, _ARGS_REPR, _BODY, _TAG, _QUEUE = "<task id>", "<args>", "<body>", "<tag>", "<queue>"
 _BLANKS = {_TASK_ID: "task_id", _ARGS_REPR: "args", _BODY: "body", _TAG: "tag", _QUEUE: "queue"}
+
+
+class AttemptName(NamedTuple):
+    """What a message says: which attempt is to run. It is data from a queue that anybody may have written to."""
+
+    batch: Annotated[str, StringConstraints(pattern=BATCH_ID)]
+    test: Annotated[str, StringConstraints(pattern=TEST_ID)]
+    number: Annotated[int, Field(ge=1, le=1_000_000)]
+
+    @classmethod
+    def read(cls, arguments: Sequence[object], unknown: Mapping[str, object]) -> AttemptName:
+        """The name that a task's arguments give.
+
+        Raises:
+            ValidationError: they give none.
+        """
+        return _NAME.validate_python(ArgsKwargs(tuple(arguments), dict(unknown)))
+
+    @classmethod
+    def of_task(cls, task_id: str) -> AttemptName | None:
+        """The name in a task's id; None: the task is none of ours."""
+        with contextlib.suppress(ValueError):
+            batch, test, number = task_id.split(":")
+            return _NAME.validate_python((batch, test, int(number)))
+        return None
+
+
+_NAME = TypeAdapter(AttemptName, config=ConfigDict(strict=True))
 
 
 class MessageTemplate:

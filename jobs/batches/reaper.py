@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 # Seconds after which another reaper may take over from one that fell silent. Tick more often than that.
 TERM = 2.0
+# An election's answer: elected, and leases count.
+_REAP = 1
 # Bounds of one tick.
 _LEASES, _PARKED, _STRAYS, _BATCHES, _PIECES = 100, 500, 100, 50, 5
 
@@ -40,7 +42,9 @@ class Reaper:
     def __init__(self, store: BatchStore) -> None:
         self._store = store
         self._name = uuid.uuid4().hex
-        self._lock = store.shared_key("reaper")
+        self._keys = [store.shared_key("reaper"), store.shared_key("reaper:rounds")]
+        # Longer than it takes another reaper to step in; shorter than what any lease has left when Redis goes away.
+        self._pause = max(2 * TERM, store.lease_seconds * 2 / 3)
         self._rounds = 0
 
     def tick(self, on_lost: Callable[[Claim], None]) -> Tick | None:
@@ -49,12 +53,13 @@ class Reaper:
         ``on_lost`` gets a claim on each attempt whose holder (``claim.owner``) let the lease end. It decides, and calls
         ``send_on``, ``park`` or ``finish``; if it raises, the attempt comes again when the claim's own lease ends.
         """
-        if not self._elected():
+        elected = self._elected()
+        if not elected:
             return None
         store = self._store
         expired, due = store.overdue(max(_LEASES, _PARKED))
         lost = failed = 0
-        for batch, test in expired[:_LEASES]:
+        for batch, test in expired[:_LEASES] if elected == _REAP else ():
             claim = self._take(batch, test)
             if claim is not None:
                 lost += 1
@@ -62,11 +67,12 @@ class Reaper:
         unparked = store.unpark(due[:_PARKED]) if due else 0
         return Tick(lost, failed, unparked, self._tend_batches())
 
-    def _elected(self) -> bool:
+    def _elected(self) -> int:
         # The pid: a forked child is a reaper of its own.
-        return bool(
-            self._store.script("elect")(keys=[self._lock], args=[f"{self._name}:{os.getpid()}", int(TERM * 1000)])
-        )
+        candidate = f"{self._name}:{os.getpid()}"
+        args: list[str | float] = [candidate, int(TERM * 1000), self._pause, self._store.lease_seconds / 2]
+        elected: int = self._store.script("elect")(keys=self._keys, args=args)
+        return elected
 
     def _take(self, batch: str, test: str) -> Claim | None:
         try:

@@ -98,10 +98,11 @@ class Claim(_Value):
 
 
 class Refused(_Value):
-    """Why a message was not worth an attempt: drop it. ``leased`` names the holder, who may be dead."""
+    """Why a message was not worth an attempt: drop it. The holder, if there is one, may be dead."""
 
     reason: Literal["stale", "leased", "done", "cancelled", "unknown"]
     holder: Owner | None = None
+    number: int | None = Field(default=None, description="the holder's attempt")
 
 
 class NextAttempt(_Value):

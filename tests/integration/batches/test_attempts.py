@@ -42,7 +42,7 @@ def test_what_is_not_to_be_had_is_refused(
 
 def test_a_held_attempt_is_refused_and_its_holder_told(store: BatchStore, batch: str, make: Any) -> None:
     make.claim(store, pid=11)
-    assert store.claim(batch, "t0", 1, make.owner(12)) == Refused(reason="leased", holder=make.owner(11))
+    assert store.claim(batch, "t0", 1, make.owner(12)) == Refused(reason="leased", holder=make.owner(11), number=1)
 
 
 def _claim_from_another_process(url: str, pid_number: int) -> bool:
@@ -85,7 +85,7 @@ def test_the_next_attempt_in_place_keeps_the_lease(store: BatchStore, batch: str
     assert not store.finish(first, make.verdict(first))
     with pytest.raises(StaleAttempt):
         store.next_in_place(first, record, RecoveryLevel.MINIMAL, "simple_retry")
-    assert store.claim(batch, "t0", 1, make.owner(2)) == Refused(reason="stale", holder=make.owner())
+    assert store.claim(batch, "t0", 1, make.owner(2)) == Refused(reason="stale", holder=make.owner(), number=2)
     assert store.finish(second, make.verdict(second))
 
 
