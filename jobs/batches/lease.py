@@ -17,6 +17,9 @@ from jobs.batches.values import Claim, StaleAttempt
 
 log = logging.getLogger(__name__)
 
+# Seconds between two looks whether the worker is leaving.
+_LOOK = 0.5
+
 
 def _never() -> bool:
     return False
@@ -29,7 +32,7 @@ class HeldLease:
         self.claim = claim
         self._leaving = leaving
         self.ends = time.monotonic() + at_most
-        self.was_told = False
+        self.was_told = self.was_given_back = False
         self._state: Renewal = "held"
         self._stop = threading.Event()
         self._along: Callable[[], object] | None = None
@@ -79,7 +82,7 @@ class LeaseKeeper:
 
     ``with keeper.hold(claim) as held: …`` – the end of the block only stops the renewing: finish, send on or give back.
     ``leaving``: whether this worker is leaving. Whoever holds a lease then should give the test back; if it doesn't
-    within a renewal's time, as it waits for a browser say, the keeper does.
+    within a second, as it waits for a browser say, the keeper does.
     """
 
     def __init__(self, store: Claims, leaving: Callable[[], bool] = _never) -> None:
@@ -128,30 +131,42 @@ class LeaseKeeper:
 
     def _keep(self) -> None:
         this = threading.current_thread()
+        renewed = time.monotonic()
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._held or self._thread is not this)
-                # A lease that begins while we wait here was just claimed: it has time until the next round.
-                self._changed.wait_for(lambda: self._thread is not this, timeout=self._interval)
+                if not self._held:
+                    self._changed.wait_for(lambda: self._held or self._thread is not this)
+                    # A lease that begins while we wait here was just claimed: it has time until the next round.
+                    renewed = time.monotonic()
+                self._changed.wait_for(lambda: self._thread is not this, timeout=min(self._interval, _LOOK))
                 if self._thread is not this:
                     return
                 held_now = list(self._held)
+            is_due = time.monotonic() - renewed >= self._interval
+            if is_due:
+                renewed = time.monotonic()
             for held in held_now:
-                self._renew(held)
+                if held.leaving:
+                    self._give_back(held)
+                elif is_due:
+                    self._renew(held)
+
+    def _give_back(self, held: HeldLease) -> None:
+        """At the second look: the first is left to whoever runs the attempt, and who may be just about to end it."""
+        if not held.was_told:
+            held.was_told = True
+        elif not held.was_given_back:
+            held.was_given_back = True
+            with contextlib.suppress(StaleAttempt, redis.RedisError):
+                self._store.give_back(held.claim)
+            held._learn("lost")
 
     def _renew(self, held: HeldLease) -> None:
         if time.monotonic() > held.ends:
             held._learn("lost")
             return
         try:
-            if held.leaving and held.was_told:
-                self._store.give_back(held.claim)
-                held._learn("lost")
-                return
-            held.was_told = held.leaving
             held._learn(self._store.renew(held.claim))
-        except StaleAttempt:
-            held._learn("lost")
         except redis.RedisError as error:
             log.warning("lease of %s:%s not renewed: %s", held.claim.batch, held.claim.test, error)
         if along := held._along:

@@ -16,7 +16,6 @@ from typing import Annotated, Any, NamedTuple
 from celery import Celery
 from kombu.serialization import dumps
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
-from pydantic_core import ArgsKwargs
 
 from jobs.batches.values import BATCH_ID
 from jobs.specs import TEST_ID
@@ -42,7 +41,7 @@ class AttemptName(NamedTuple):
         Raises:
             ValidationError: they give none.
         """
-        return _NAME.validate_python(ArgsKwargs(tuple(arguments), dict(unknown)))
+        return _NAME.validate_python((*arguments, *unknown.values()) if arguments else dict(unknown))
 
     @classmethod
     def of_task(cls, task_id: str) -> AttemptName | None:

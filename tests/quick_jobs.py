@@ -1,0 +1,47 @@
+"""The farm's own application, with tests that need no browser and no model: a test's name says what it does.
+
+``celery -A tests.quick_jobs worker -Q simulation``. All else is the product: messages, leases, recovery, verdicts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+
+from jobs import app, tasks
+from jobs.specs import Measurement, TestSpec
+
+__all__ = ["app"]
+
+MEASUREMENT = Measurement(
+    backend="native",
+    browser_version=None,
+    adapter=None,
+    weights="tiny",
+    load_ms=0.0,
+    compile_ms=0.0,
+    run_ms_p50=0.0,
+    run_ms_p95=0.0,
+    runs=1,
+    max_abs_error=0.0,
+    tolerance=1.0,
+)
+
+
+def act(spec: TestSpec) -> Measurement:
+    """``sleep-<ms>…`` takes so long, ``kill…`` kills its worker, ``hang…`` hangs where no thread can act."""
+    what, _, rest = spec.id.partition("-")
+    if what == "sleep":
+        time.sleep(int(rest.split("-")[0]) / 1000)
+    elif what == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "hang":
+        ctypes.PyDLL(None).sleep(1000)  # a PyDLL keeps Python's one lock while it is in the library
+    return MEASUREMENT
+
+
+tasks.simulate_test = act
+# Seconds; a hanging test of 1 s ends after 3 + 1.
+tasks.LAUNCH_ALLOWANCE, tasks.HANGING = 0.0, 1.0
