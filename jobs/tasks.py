@@ -91,7 +91,8 @@ def run_attempt(self: Task, *arguments: object, **unknown: object) -> None:
         refusal = record_of(claim, worker.node, "refused", objection, None, 0.0)
         finish(worker.backend, claim, refusal, Outcome.ERROR, f"no worker may run this test: {objection}")
         return
-    with worker.keeper.hold(claim, longest_hold(claim)) as lease:
+    longest = longest_hold(claim)
+    with killed_after(longest + HANGING), worker.keeper.hold(claim, longest) as lease:
         try:
             following: Claim | None = claim
             while following is not None:

@@ -36,7 +36,7 @@ class Farm:
             self.url,
             name,
             app="tests.quick_jobs",
-            env={"PYTHONPATH": str(ROOT), "BREAKWATER_LEASE_SECONDS": lease},
+            env={"PYTHONPATH": str(ROOT), "BREAKWATER_LEASE_SECONDS": lease, "BREAKWATER_REMOTE_CONTROL": "all"},
             options=(*(options or ("--concurrency", "1")), "--without-mingle", "--without-gossip"),
         )
         self.workers.append(worker)
