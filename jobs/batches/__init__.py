@@ -3,6 +3,7 @@
 At least one delivery (Celery's), exactly one verdict (ours). The layout of all keys: layout.lua.
 """
 
+from jobs.batches.client import BatchReport, enqueue, report, wait
 from jobs.batches.lease import HeldLease, LeaseKeeper
 from jobs.batches.message import AttemptName, MessageTemplate
 from jobs.batches.presence import Node, Presence, Session
@@ -14,6 +15,7 @@ from jobs.batches.values import (
     BatchHeader,
     Claim,
     DuplicateTest,
+    FarmFull,
     NextAttempt,
     Owner,
     Progress,
@@ -31,9 +33,11 @@ __all__ = [
     "BatchConflict",
     "BatchError",
     "BatchHeader",
+    "BatchReport",
     "BatchStore",
     "Claim",
     "DuplicateTest",
+    "FarmFull",
     "HeldLease",
     "LeaseKeeper",
     "MessageTemplate",
@@ -52,4 +56,7 @@ __all__ = [
     "UnknownBatch",
     "UnreadableTest",
     "cancelled_verdict",
+    "enqueue",
+    "report",
+    "wait",
 ]

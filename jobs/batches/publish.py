@@ -17,9 +17,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import redis
+
 from jobs import signing
-from jobs.batches.keyspace import Keyspace, redis_time, text
-from jobs.batches.values import BatchConflict, BatchHeader, DuplicateTest, StagingLost
+from jobs.batches.keyspace import redis_time, text
+from jobs.batches.pressure import Pressure
+from jobs.batches.values import BatchConflict, BatchHeader, DuplicateTest, FarmFull, StagingLost
 from jobs.routing import queue_for
 from jobs.specs import TestSpec
 from recovery.kinds import BrowserType
@@ -28,6 +31,8 @@ from recovery.kinds import BrowserType
 CHUNK = 1000
 # Seconds that staged keys outlive the last chunk: the longest pause that a source of tests may make.
 STAGING_SECONDS = 3600
+# Chunks after which the room that is left is looked at again.
+_ROOM_CHECKED = 20
 # Messages moved by one script call: a few milliseconds, likewise.
 FEED_CHUNK = 2000
 
@@ -35,7 +40,7 @@ FEED_CHUNK = 2000
 _Chunk = list[tuple[TestSpec, str]]
 
 
-class Publishing(Keyspace):
+class Publishing(Pressure):
     """The store's way in."""
 
     def publish(self, header: BatchHeader, tests: Iterable[TestSpec]) -> None:
@@ -46,6 +51,7 @@ class Publishing(Keyspace):
         Raises:
             BatchConflict: the id belongs to a batch of other content.
             DuplicateTest: a test id occurs twice.
+            FarmFull: Redis has no room.
             StagingLost: ``tests`` paused for longer than an hour, or Redis lost the staged keys.
             ValueError: there is not a single test.
         """
@@ -90,6 +96,8 @@ class Publishing(Keyspace):
                 )
             )  # fmt: skip
             committed = reply == "published"
+        except redis.OutOfMemoryError as error:
+            raise FarmFull(f"batch {header.id} was not published: Redis is full ({error})") from error
         finally:
             if not committed:
                 self.client.unlink(*_staged_keys(staged, sizes))
@@ -99,7 +107,9 @@ class Publishing(Keyspace):
         # Redis stages one chunk while this thread writes the next.
         with ThreadPoolExecutor(1, thread_name_prefix="publish") as sender:
             sent: Future[None] | None = None
-            for chunk in content.chunks():
+            for number, chunk in enumerate(content.chunks()):
+                if number % _ROOM_CHECKED == 0:
+                    self.check_room(batch)
                 by_browser = self._written(batch, chunk, sizes)
                 if sent is not None:
                     sent.result()

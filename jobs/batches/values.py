@@ -36,6 +36,10 @@ class StagingLost(BatchError):
     """Staged tests expired before the batch was complete. Nothing was published; publish again."""
 
 
+class FarmFull(BatchError):
+    """Redis has no room for the batch. Nothing was published."""
+
+
 class UnknownBatch(BatchError, LookupError):
     """No batch of this id: never published, or finished so long ago that its keys expired."""
 

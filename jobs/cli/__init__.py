@@ -12,6 +12,7 @@ import click
 import redis
 from pydantic import ValidationError
 
+from jobs.batches import FarmFull
 from jobs.cli.cancel import cancel
 from jobs.cli.chaos import chaos
 from jobs.cli.circuits import circuits
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         variable = f"BREAKWATER_{'.'.join(map(str, first['loc']))}".upper()
         value = without_password(str(first["input"]))
         _end(ExitCode.BAD_INPUT, f"breakwater: environment: {variable}: {first['msg']}; it is {value!r}")
-    except (RedisUnavailable, FarmFailure) as error:
+    except (RedisUnavailable, FarmFailure, FarmFull) as error:
         _end(ExitCode.INFRASTRUCTURE, f"breakwater: {error}")
     except redis.RedisError as error:
         _end(ExitCode.INFRASTRUCTURE, f"breakwater: Redis does not answer any more: {str(error).splitlines()[0]}")

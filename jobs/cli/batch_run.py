@@ -101,7 +101,8 @@ def follow(
     try:
         view.started(header, farm.where)
         if farm.embedded is None:
-            _say_what_is_unmanned(backend, header.id, view)
+            for note in queue_notes(backend, header.id):
+                view.noted(note)
         tend = farm.embedded.tend if farm.embedded else None
         try:
             Waiting(backend, header.id, view, serve=serve, tend=tend).until_finished(seconds)
@@ -150,9 +151,14 @@ def _is_notable(verdict: Verdict) -> bool:
     return verdict.outcome is not Outcome.PASSED or marked
 
 
-def _say_what_is_unmanned(backend: Backend, batch: str, view: View) -> None:
-    progress = backend.store.progress(batch)
+def queue_notes(backend: Backend, batch: str) -> Iterator[str]:
+    """What may keep the batch waiting: queues without a worker, and tests of others that wait there already."""
+    ours = {queue: counts.queued for queue, counts in backend.store.progress(batch).queues.items() if counts.queued}
     manned = backend.presence.live_queues()
-    missing = [queue for queue, counts in progress.queues.items() if counts.queued and not manned.get(queue)]
+    missing = [queue for queue in ours if not manned.get(queue)]
     if missing:
-        view.noted(f"no worker serves {', '.join(missing)} now; waiting {GRACE:.0f} s for one")
+        yield f"no worker serves {', '.join(missing)} now; after {GRACE:.0f} s these tests go elsewhere, or end as errors"
+    for queue, waiting in backend.store.waiting(ours).items():
+        if waiting > ours[queue]:
+            nodes = len(manned.get(queue, ()))
+            yield f"{waiting - ours[queue]:,} tests of other batches wait in {queue}, which {nodes} workers serve"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from jobs.cli.batch_options import BatchOptions, batch_options
-from jobs.cli.batch_run import publish
+from jobs.cli.batch_run import publish, queue_notes
 from jobs.cli.farms import standing_farm
 from jobs.plan import Plan
 
@@ -29,5 +29,7 @@ def publish_detached(plan: Plan, batch: str | None) -> int:
     farm = standing_farm("enqueue")
     header = publish(farm.backend, plan, batch)
     click.echo(f"{plan.total} tests on {farm.where}; see `breakwater wait {header.id}`", err=True)
+    for note in queue_notes(farm.backend, header.id):
+        click.echo(note, err=True)
     click.echo(header.id)
     return 0
