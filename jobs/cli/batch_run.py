@@ -157,7 +157,7 @@ def queue_notes(backend: Backend, batch: str) -> Iterator[str]:
     manned = backend.presence.live_queues()
     missing = [queue for queue in ours if not manned.get(queue)]
     if missing:
-        yield f"no worker serves {', '.join(missing)} now; after {GRACE:.0f} s these tests go elsewhere, or end as errors"
+        yield f"no worker serves {', '.join(missing)} now; after {GRACE:.0f} s its tests go elsewhere"
     for queue, waiting in backend.store.waiting(ours).items():
         if waiting > ours[queue]:
             nodes = len(manned.get(queue, ()))
