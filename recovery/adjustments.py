@@ -18,6 +18,7 @@ class Adjustments(BaseModel):
 
     software_adapter: bool = Field(default=False, description="WebGPU on the software adapter, whatever GPU there is")
     time_factor: float = Field(default=1.0, ge=1, le=10, description="the attempt's time limits are multiplied by it")
+    profile_in_memory: bool = Field(default=False, description="the browser's profile is kept in memory, not on disk")
     rules: tuple[str, ...] = Field(default=(), description="names of the rules that led here, in order")
 
 
@@ -26,7 +27,7 @@ class AdjustmentRule:
     """One cure: when it applies, and what it changes."""
 
     name: str
-    applies: Callable[[FailureType, BrowserType, ModelType | None], bool]
+    applies: Callable[[FailureInfo, BrowserType, ModelType | None], bool]
     change: Mapping[str, bool | float]
 
 
@@ -37,13 +38,21 @@ RULES = (
     AdjustmentRule(
         "software adapter after a GPU error",
         # Safari's engine has no adapter to choose.
-        lambda failure, browser, _: failure is FailureType.GPU_ERROR and browser not in _SAFARIS_ENGINE,
+        lambda failure, browser, _: failure.failure_type is FailureType.GPU_ERROR and browser not in _SAFARIS_ENGINE,
         {"software_adapter": True},
     ),
     AdjustmentRule(
         "twice the time after a timeout",
-        lambda failure, _browser, _model: failure is FailureType.TIMEOUT,
+        lambda failure, _browser, _model: failure.failure_type is FailureType.TIMEOUT,
         {"time_factor": 2.0},
+    ),
+    AdjustmentRule(
+        "profile in memory after a full disk",
+        # Not whenever a resource ran out: where memory did, a profile in memory would make it worse.
+        lambda failure, _browser, _model: (
+            failure.failure_type is FailureType.RESOURCE_EXHAUSTION and bool(failure.evidence.disk_full)
+        ),
+        {"profile_in_memory": True},
     ),
 )
 
@@ -58,6 +67,6 @@ def adjust(
     """
     adjusted = previous
     for rule in RULES:
-        if rule.name not in previous.rules and rule.applies(failure.failure_type, browser, model_type):
+        if rule.name not in previous.rules and rule.applies(failure, browser, model_type):
             adjusted = adjusted.model_copy(update={**rule.change, "rules": (*adjusted.rules, rule.name)})
     return adjusted

@@ -5,8 +5,37 @@ Which ones an attempt suffers is said here; faults_launch.py and faults_run.py d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from jobs.specs import FaultKind, Platform, TestSpec
-from recovery import BrowserType
+from recovery import BrowserType, FailureType
+
+# What each is to be seen as.
+CATEGORIES: Mapping[FaultKind, FailureType] = {
+    FaultKind.BINARY_MISSING: FailureType.LAUNCH_FAILURE,
+    FaultKind.BINARY_BROKEN: FailureType.LAUNCH_FAILURE,
+    FaultKind.DRIVER_MISSING: FailureType.LAUNCH_FAILURE,
+    FaultKind.DRIVER_BROKEN: FailureType.LAUNCH_FAILURE,
+    FaultKind.DRIVER_WRONG: FailureType.LAUNCH_FAILURE,
+    FaultKind.DISK_FULL: FailureType.RESOURCE_EXHAUSTION,
+    FaultKind.NO_ADAPTER: FailureType.GPU_ERROR,
+    FaultKind.API_MISSING: FailureType.API_ERROR,
+    FaultKind.BROWSER_KILLED: FailureType.CRASH,
+    FaultKind.RENDERER_KILLED: FailureType.CRASH,
+    FaultKind.GPU_PROCESS_KILLED: FailureType.GPU_ERROR,
+    FaultKind.DRIVER_KILLED: FailureType.CONNECTION_FAILURE,
+    FaultKind.BROWSER_STOPPED: FailureType.TIMEOUT,
+    FaultKind.RENDERER_STOPPED: FailureType.TIMEOUT,
+    FaultKind.DRIVER_STOPPED: FailureType.CONNECTION_FAILURE,
+    FaultKind.WINDOW_CLOSED: FailureType.CONNECTION_FAILURE,
+    FaultKind.SOCKET_DROPPED: FailureType.CONNECTION_FAILURE,
+    FaultKind.PAGE_HUNG: FailureType.TIMEOUT,
+    FaultKind.PAGE_GARBLED: FailureType.INTERNAL_ERROR,
+    FaultKind.PAGE_MEMORY: FailureType.RESOURCE_EXHAUSTION,
+    FaultKind.WASM_MEMORY: FailureType.RESOURCE_EXHAUSTION,
+    FaultKind.DEVICE_LOST: FailureType.GPU_ERROR,
+    FaultKind.ASSET_STALLED: FailureType.TIMEOUT,
+}
 
 # Those that break the start of a browser: a session that has one is no other test's.
 AT_LAUNCH = frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from jobs.browsers.faults import AT_LAUNCH
 from jobs.browsers.faults_launch import break_launch
@@ -18,6 +19,9 @@ from jobs.specs import FaultKind
 from recovery import Adjustments, BrowserFailure, BrowserType, Evidence, Phase
 from recovery.failures import CrashFailure, InternalFailure
 
+# Linux's file system in memory, which is there without any setting up.
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - the folders in it are made by ScratchFolder, as everywhere
+
 log = logging.getLogger("breakwater.browsers")
 
 
@@ -28,7 +32,7 @@ class SessionPool:
         self._config = config
         self._server: PageServer | None = None
         self._session: BrowserSession | None = None
-        self._key: tuple[BrowserType, bool, frozenset[FaultKind]] | None = None
+        self._key: tuple[BrowserType, bool, bool, frozenset[FaultKind]] | None = None
         self.recycled = 0
         """Sessions that were replaced so far, well or not."""
         self._trace = Trace()
@@ -62,7 +66,7 @@ class SessionPool:
             BrowserFailure: a new one was needed and could not be started.
         """
         at_launch = faults & AT_LAUNCH
-        key = (browser, adjustments.software_adapter, at_launch)
+        key = (browser, adjustments.software_adapter, adjustments.profile_in_memory, at_launch)
         session = self._session
         if session is not None and (
             at_launch or key != self._key or session.tests >= self._config.recycle_after_tests or not session.is_well()
@@ -73,13 +77,18 @@ class SessionPool:
             if at_launch:
                 launch = break_launch(launch, at_launch, self._config)
                 self.struck_at = time.monotonic()
-            session = BrowserSession(launch, self._config, self._page_server())
+            session = BrowserSession(launch, self._config_for(adjustments), self._page_server())
             session.trace = self._trace
             session.start()
             self._session, self._key = session, key
             log.info("%s %s started", browser.value, session.version)
         assert self._session is not None
         return self._session
+
+    def _config_for(self, adjustments: Adjustments) -> Settings:
+        if adjustments.profile_in_memory and MEMORY_DISK.is_dir():
+            return self._config.model_copy(update={"scratch_dir": MEMORY_DISK})
+        return self._config
 
     def renew(self) -> None:
         """Level 1: the same session, a new harness page.
@@ -108,7 +117,8 @@ class SessionPool:
 
     def _page_server(self) -> PageServer:
         if self._server is None:
-            sweep(self._config.scratch_dir)  # what sessions of dead workers left
+            for root in (self._config.scratch_dir, MEMORY_DISK):
+                sweep(root)  # what sessions of dead workers left
             server = PageServer(host=self._config.page_host)
             try:
                 server.start()

@@ -3,55 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from jobs.browsers.faults import is_possible
+from jobs.browsers.faults import CATEGORIES, is_possible
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test
 from jobs.models import catalogue
 from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Platform, TestSpec
-from recovery import Adjustments, BrowserFailure, BrowserType, FailureInfo, FailureType, categorize_browser_failure
+from recovery import Adjustments, BrowserFailure, BrowserType, adjust, categorize_browser_failure
 from tests.browser.owners import scratch_root
 
 MODEL = "bert-base-uncased"
 # Seconds in which even a busy machine must have seen it. (What a calm one takes, the benchmark measures.)
 SEEN_WITHIN = 20.0
 
-EXPECTED = {
-    FaultKind.BINARY_MISSING: FailureType.LAUNCH_FAILURE,
-    FaultKind.BINARY_BROKEN: FailureType.LAUNCH_FAILURE,
-    FaultKind.DRIVER_MISSING: FailureType.LAUNCH_FAILURE,
-    FaultKind.DRIVER_BROKEN: FailureType.LAUNCH_FAILURE,
-    FaultKind.DRIVER_WRONG: FailureType.LAUNCH_FAILURE,
-    FaultKind.DISK_FULL: FailureType.RESOURCE_EXHAUSTION,
-    FaultKind.NO_ADAPTER: FailureType.GPU_ERROR,
-    FaultKind.API_MISSING: FailureType.API_ERROR,
-    FaultKind.BROWSER_KILLED: FailureType.CRASH,
-    FaultKind.RENDERER_KILLED: FailureType.CRASH,
-    FaultKind.GPU_PROCESS_KILLED: FailureType.GPU_ERROR,
-    FaultKind.DRIVER_KILLED: FailureType.CONNECTION_FAILURE,
-    FaultKind.BROWSER_STOPPED: FailureType.TIMEOUT,
-    FaultKind.RENDERER_STOPPED: FailureType.TIMEOUT,
-    FaultKind.DRIVER_STOPPED: FailureType.CONNECTION_FAILURE,
-    FaultKind.WINDOW_CLOSED: FailureType.CONNECTION_FAILURE,
-    FaultKind.SOCKET_DROPPED: FailureType.CONNECTION_FAILURE,
-    FaultKind.PAGE_HUNG: FailureType.TIMEOUT,
-    FaultKind.PAGE_GARBLED: FailureType.INTERNAL_ERROR,
-    FaultKind.PAGE_MEMORY: FailureType.RESOURCE_EXHAUSTION,
-    FaultKind.WASM_MEMORY: FailureType.RESOURCE_EXHAUSTION,
-    FaultKind.DEVICE_LOST: FailureType.GPU_ERROR,
-    FaultKind.ASSET_STALLED: FailureType.TIMEOUT,
-}
 ON_GPU = {kind for kind in FaultKind if not is_possible(kind, BrowserType.CHROME, Platform.WASM)}
 # Those that the same session is renewed after, in place (level 1).
 RENEWABLE = {FaultKind.RENDERER_STOPPED, FaultKind.PAGE_HUNG, FaultKind.ASSET_STALLED}
-
-Suffer = Callable[[FaultKind], FailureInfo]
 
 
 @pytest.fixture(scope="module", params=[BrowserType.CHROME, BrowserType.FIREFOX])
@@ -93,7 +66,7 @@ def test_it_is_seen_and_told_apart(kind: FaultKind, pool: SessionPool, browser: 
         run_test(spec(browser, platform, kind), 1, browser, Adjustments(), pool, lambda: False)
     assert pool.struck_at is not None
     seen = categorize_browser_failure(caught.value, caught.value.evidence)
-    assert seen.failure_type is EXPECTED[kind], seen
+    assert seen.failure_type is CATEGORIES[kind], seen
     assert seen.evidence.budget_spent is (True if kind is FaultKind.ASSET_STALLED else None)
     assert time.monotonic() - pool.struck_at < SEEN_WITHIN
     session = pool.session
@@ -106,6 +79,16 @@ def test_it_is_seen_and_told_apart(kind: FaultKind, pool: SessionPool, browser: 
 
 def test_afterwards_all_is_well_again(pool: SessionPool, browser: BrowserType) -> None:
     assert run_test(spec(browser, Platform.WEBGPU), 1, browser, Adjustments(), pool, lambda: False).backend == "webgpu"
+
+
+def test_a_full_disk_is_cured_by_a_profile_in_memory(pool: SessionPool, browser: BrowserType) -> None:
+    full = spec(browser, Platform.WASM, FaultKind.DISK_FULL)
+    with pytest.raises(BrowserFailure) as caught:
+        run_test(full, 1, browser, Adjustments(), pool, lambda: False)
+    seen = categorize_browser_failure(caught.value, caught.value.evidence)
+    cure = adjust(seen, browser, full.model_type, Adjustments())
+    assert cure.profile_in_memory
+    assert run_test(full, 1, browser, cure, pool, lambda: False).backend == "wasm"
 
 
 def test_a_fault_that_a_test_can_not_suffer_is_not_injected(pool: SessionPool, browser: BrowserType) -> None:

@@ -25,6 +25,11 @@ def test_adjustments_add_up_and_no_rule_is_applied_twice() -> None:
     assert adjust(failure(FailureType.TIMEOUT), CHROME, ModelType.TEXT, both) == both
 
 
+def test_a_full_disk_asks_for_a_profile_in_memory_and_full_memory_does_not() -> None:
+    assert adjust(failure(FailureType.RESOURCE_EXHAUSTION, disk_full=True), CHROME, None, NONE).profile_in_memory
+    assert adjust(failure(FailureType.RESOURCE_EXHAUSTION), CHROME, None, NONE) == NONE
+
+
 def test_where_nothing_cures_the_settings_stay_as_they_were() -> None:
     assert adjust(failure(FailureType.CRASH), CHROME, ModelType.TEXT, NONE) == NONE
     assert adjust(failure(FailureType.GPU_ERROR), SAFARI, ModelType.TEXT, NONE) == NONE
