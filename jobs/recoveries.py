@@ -68,6 +68,21 @@ def note(client: redis.Redis, seen: Observation, at: float, *, prefix: str) -> N
         pipe.execute()
 
 
+def count_failure(client: redis.Redis, batch: str, *, prefix: str, expiry_seconds: int) -> int:
+    """Count a failed attempt of a batch, for its budget; returns how many it has had."""
+    key = f"{prefix}:batch:{batch}:failures"
+    with client.pipeline(transaction=True) as pipe:
+        pipe.incr(key)
+        pipe.expire(key, expiry_seconds)
+        count: int = pipe.execute()[0]
+    return count
+
+
+def failures_of(client: redis.Redis, batch: str, *, prefix: str) -> int:
+    """Failed attempts that a batch has had."""
+    return int(client.get(f"{prefix}:batch:{batch}:failures") or 0)
+
+
 def _key(prefix: str, day: datetime) -> str:
     return f"{prefix}:recoveries:{day:%Y-%m-%d}"
 

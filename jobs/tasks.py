@@ -211,15 +211,22 @@ def keep_artefacts(worker: WorkerProcess, claim: Claim, entry: AttemptRecord) ->
 
 def on_failure(backend: Backend, claim: Claim, failure: FailureInfo, entry: AttemptRecord) -> Action:
     """What recovery makes of a failure, given who is at work and which circuits let calls through."""
-    policy = policy_of(claim)
-    return recovery.decide(failure, (*claim.history, entry), situation_of(backend, claim), policy)
+    store = backend.store
+    failures = recoveries.count_failure(
+        backend.client, claim.batch, prefix=store.prefix, expiry_seconds=store.expiry_seconds
+    )
+    situation = situation_of(backend, claim, failures)
+    return recovery.decide(failure, (*claim.history, entry), situation, policy_of(claim))
 
 
 def on_open_circuit(backend: Backend, claim: Claim, refusal: CircuitOpenError) -> Action:
     """A circuit refused the attempt: that is no failure of the test, it goes elsewhere or waits."""
     kind, _, _ = refusal.name.partition(":")
+    situation = situation_of(
+        backend, claim, recoveries.failures_of(backend.client, claim.batch, prefix=backend.store.prefix)
+    )
     return recovery.decide_open_circuit(
-        recovery.CircuitKind(kind), refusal.retry_after, claim.history, situation_of(backend, claim), policy_of(claim)
+        recovery.CircuitKind(kind), refusal.retry_after, claim.history, situation, policy_of(claim)
     )
 
 
@@ -228,8 +235,8 @@ def policy_of(claim: Claim) -> RecoveryPolicy:
     return RecoveryPolicy.default().merged(claim.header.policy)
 
 
-def situation_of(backend: Backend, claim: Claim) -> recovery.Situation:
-    """The farm as it stands: browsers with live workers whose circuit lets calls through."""
+def situation_of(backend: Backend, claim: Claim, failures: int) -> recovery.Situation:
+    """The farm as it stands: browsers with live workers whose circuit lets calls through. And the batch's budget."""
     queues = backend.presence.live_queues()
     manned = [browser for browser in BrowserType if queues.get(browser_queue(browser))]
     circuits = backend.registry.states(*(f"browser:{browser.value}" for browser in manned))
@@ -240,6 +247,9 @@ def situation_of(backend: Backend, claim: Claim) -> recovery.Situation:
         usable=tuple(browser for browser in manned if not circuits[f"browser:{browser.value}"].retry_after),
         simulation="simulated" in claim.header.allow and bool(queues.get(SIMULATION_QUEUE)),
         elapsed=max(0.0, claim.claimed_at - claim.first_claimed_at),
+        batch=recovery.BatchSpent(
+            tests=claim.header.total, failures=failures, elapsed=max(0.0, claim.claimed_at - claim.header.created_at)
+        ),
         jitter=random.random(),
         adjustments=claim.adjustments,
     )

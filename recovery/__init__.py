@@ -3,7 +3,7 @@
 from recovery.adjustments import Adjustments, adjust
 from recovery.bridges import RecoverableBridge, RecoveryTrail
 from recovery.categories import categorize_browser_failure
-from recovery.decision import CircuitKind, Situation, action_at, decide, decide_open_circuit
+from recovery.decision import BatchSpent, CircuitKind, Situation, action_at, decide, decide_open_circuit
 from recovery.detection import detect_browser_type, detect_model_type
 from recovery.failures import BrowserFailure, Evidence, FailureInfo
 from recovery.history import AttemptRecord
@@ -23,6 +23,7 @@ from recovery.strategies import (
 __all__ = [
     "Adjustments",
     "AttemptRecord",
+    "BatchSpent",
     "BrowserFailure",
     "BrowserFallbackStrategy",
     "BrowserRecoveryStrategy",

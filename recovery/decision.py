@@ -15,7 +15,7 @@ from recovery.failures import Evidence, FailureInfo
 from recovery.history import AttemptRecord
 from recovery.kinds import BrowserType, ModelType, RecoveryLevel
 from recovery.past import Past
-from recovery.policy import RecoveryPolicy
+from recovery.policy import BatchBudget, RecoveryPolicy
 
 
 class CircuitKind(StrEnum):
@@ -24,6 +24,16 @@ class CircuitKind(StrEnum):
     BROWSER = "browser"
     WORKER = "worker"
     TASK = "task"
+
+
+class BatchSpent(BaseModel):
+    """What a test's whole batch has cost so far, this failure included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tests: int = Field(ge=0)
+    failures: int = Field(ge=0, description="failed attempts")
+    elapsed: float = Field(ge=0, description="seconds since the batch was made")
 
 
 class Situation(BaseModel):
@@ -39,6 +49,7 @@ class Situation(BaseModel):
     )
     simulation: bool = Field(description="the batch allows it, and it has workers")
     elapsed: float = Field(ge=0, description="seconds since the test was first claimed")
+    batch: BatchSpent | None = Field(default=None, description="None: the test belongs to no batch")
     jitter: float = Field(default=0.0, ge=0, lt=1, description="a random number, so that deciding needs none")
     adjustments: Adjustments = Field(default=Adjustments(), description="what earlier levels adjusted")
 
@@ -109,6 +120,15 @@ def _budget_spent(past: Past, situation: Situation, policy: RecoveryPolicy) -> s
         return f"all {policy.max_attempts} attempts are used up"
     if situation.elapsed >= policy.max_seconds:
         return f"the {policy.max_seconds:g} s for all attempts of a test are used up"
+    return _batch_spent(situation.batch, policy.batch) if situation.batch else None
+
+
+def _batch_spent(spent: BatchSpent, budget: BatchBudget) -> str | None:
+    most = budget.most_failures(spent.tests)
+    if spent.failures > most:
+        return f"the batch's budget is used up: {most} failed attempts for {spent.tests} tests"
+    if spent.elapsed >= budget.max_seconds:
+        return f"the batch's budget of {budget.max_seconds:g} s is used up"
     return None
 
 

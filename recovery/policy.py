@@ -5,6 +5,7 @@ Values only; what follows from them is decided in decision.py.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -15,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from recovery.kinds import BrowserType, FailureType, ModelType, RecoveryLevel
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Limit = Annotated[int, Field(ge=0, le=10)]
+# Strict, as TOML's true would else be a 1.
+Seconds = Annotated[float, Field(gt=0, le=86_400, strict=True)]
+Limit = Annotated[int, Field(ge=0, le=10, strict=True)]
 
 
 class _Table(BaseModel):
@@ -35,6 +37,20 @@ class StartLevels(_Table):
     api: RecoveryLevel
     internal: RecoveryLevel
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_a_level(cls, level: object) -> object:
+        if isinstance(level, bool) or not isinstance(level, int) or level not in set(RecoveryLevel):
+            raise ValueError("must be a level from 1 to 5")
+        return level
+
+    @field_validator("launch")
+    @classmethod
+    def _has_a_session(cls, level: RecoveryLevel) -> RecoveryLevel:
+        if level is RecoveryLevel.MINIMAL:
+            raise ValueError("must be a level from 2 to 5: what did not start has no session to retry in")
+        return level
+
 
 class Limits(_Table):
     """How often a test may take each level; 0 switches a level off."""
@@ -46,13 +62,27 @@ class Limits(_Table):
     simulation: Limit
 
 
+class BatchBudget(_Table):
+    """What a whole batch may cost, so that a dying farm ends soon."""
+
+    failures_per_test: float = Field(ge=0, le=50, strict=True, description="failed attempts, on average")
+    failures_at_least: int = Field(
+        ge=0, le=1_000_000, strict=True, description="failed attempts that any batch may have"
+    )
+    max_seconds: Seconds
+
+    def most_failures(self, tests: int) -> int:
+        """Failed attempts that a batch of so many tests may have."""
+        return max(self.failures_at_least, int(self.failures_per_test * tests))
+
+
 class Backoff(_Table):
     """Exponential waiting, in seconds, of which a random part may be left out."""
 
     base: Seconds
-    factor: float = Field(ge=1, le=10)
+    factor: float = Field(ge=1, le=10, strict=True)
     cap: Seconds
-    jitter: float = Field(ge=0, le=1, description="the largest part of a wait that may be left out")
+    jitter: float = Field(ge=0, le=1, strict=True, description="the largest part of a wait that may be left out")
 
     def seconds(self, repetition: int, jitter: float) -> float:
         """The wait before the ``repetition``-th try, counted from 0. ``jitter`` is the random number, in [0, 1)."""
@@ -81,9 +111,10 @@ class FallbackOrder(_Table):
 class RecoveryPolicy(_Table):
     """What recovery may do for a test. Immutable; ``merged`` gives another one."""
 
-    max_attempts: int = Field(ge=1, le=50)
+    max_attempts: int = Field(ge=1, le=50, strict=True)
     max_seconds: Seconds
-    max_detours: int = Field(ge=0, le=1000)
+    max_detours: int = Field(ge=0, le=1000, strict=True)
+    batch: BatchBudget
     start_level: StartLevels
     limits: Limits
     backoff: Backoff
@@ -108,7 +139,8 @@ class RecoveryPolicy(_Table):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(("recovery", *map(str, first["loc"])))
-            raise ValueError(f"{place}: {first['msg']}; it is {first['input']!r}") from error
+            said = first["msg"].removeprefix("Value error, ")
+            raise ValueError(f"{place}: {said}; it is {first['input']!r}") from error
 
     def starts_at(self, failure: FailureType) -> RecoveryLevel | None:
         """The level to begin with; None for a test failure, which is never recovered."""
@@ -137,7 +169,8 @@ def _merge(tables: Mapping[str, Any], overrides: Mapping[str, Any], at: str) -> 
     merged = dict(tables)
     for key, value in overrides.items():
         if key not in merged:
-            raise ValueError(f"{at}.{key}: unknown; allowed are {', '.join(merged)}")
+            meant = "".join(f" did you mean {close!r}?" for close in difflib.get_close_matches(key, merged, n=1))
+            raise ValueError(f"{at}.{key}: unknown;{meant} allowed are {', '.join(merged)}")
         is_table = isinstance(merged[key], Mapping) and isinstance(value, Mapping)
         merged[key] = _merge(merged[key], value, at=f"{at}.{key}") if is_table else value
     return merged

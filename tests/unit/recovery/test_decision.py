@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recovery import FailureType, ModelType, decide
+from recovery import BatchSpent, FailureType, ModelType, decide, decide_open_circuit
 from recovery.actions import Action, Adjust, Fallback, GiveUp, Restart, Retry, Simulate
 from tests.unit.recovery.makers import CHROME, EDGE, FIREFOX, POLICY, SAFARI, failure, record, situation
 
@@ -152,3 +152,26 @@ def test_a_detour_keeps_the_level_that_it_began_with() -> None:
 def test_a_test_whose_first_browser_was_shut_off_has_all_levels_before_it() -> None:
     history = [record(1, "circuit_open"), record(2, by=Fallback(browser=FIREFOX), browser=FIREFOX)]
     assert isinstance(decide(failure(), history, situation(browser=FIREFOX), POLICY), Retry)
+
+
+@pytest.mark.parametrize(
+    ("spent", "words"),
+    [
+        (
+            BatchSpent(tests=10, failures=51, elapsed=1.0),
+            "the batch's budget is used up: 50 failed attempts for 10 tests",
+        ),
+        (BatchSpent(tests=100, failures=401, elapsed=1.0), "400 failed attempts for 100 tests"),
+        (BatchSpent(tests=10, failures=1, elapsed=86_400.0), "the batch's budget of 86400 s is used up"),
+    ],
+)
+def test_a_batch_that_costs_too_much_ends_and_says_so(spent: BatchSpent, words: str) -> None:
+    action = decide(failure(), [record(1)], situation(batch=spent), POLICY)
+    assert isinstance(action, GiveUp)
+    assert words in action.reason
+    assert isinstance(decide_open_circuit("browser", 1.0, [record(1)], situation(batch=spent), POLICY), GiveUp)
+
+
+def test_a_batch_within_its_budget_goes_on() -> None:
+    spent = BatchSpent(tests=10, failures=50, elapsed=1.0)
+    assert not isinstance(decide(failure(), [record(1)], situation(batch=spent), POLICY), GiveUp)

@@ -49,7 +49,7 @@ policies = st.builds(
     ),
     st.integers(1, 20),
     st.integers(0, 20),
-    st.dictionaries(st.sampled_from(sorted(set(FailureType) - {"test_failure"})).map(str), levels),
+    st.dictionaries(st.sampled_from(sorted(set(FailureType) - {"test_failure", "launch"})).map(str), levels),
     limits,
 )
 
