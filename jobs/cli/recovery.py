@@ -1,4 +1,4 @@
-"""``breakwater recovery``: how well a farm's recoveries do."""
+"""``breakwater recovery``: how well a farm's recoveries do. What they can do is measured by recovery_benchmark.py."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from jobs.cli.recovery_benchmark import benchmark
 from jobs.connections import connect_checked
 from jobs.plan import BadInput
 from jobs.recoveries import DAYS_KEPT, summary
@@ -20,7 +21,10 @@ from recovery.statistics import RecoveryFigures, RecoverySummary
 
 @click.group()
 def recovery() -> None:
-    """Recoveries of the farm at BREAKWATER_REDIS_URL: stats."""
+    """How well recoveries do: stats of a farm, and a benchmark with real faults."""
+
+
+recovery.add_command(benchmark)
 
 
 @recovery.command()

@@ -1,0 +1,169 @@
+"""``breakwater recovery benchmark``: break real browsers, count what comes back, beside the figures of the seed."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jobs.browsers.finding import unasked_browsers
+from jobs.cli.batch_run import run_plan
+from jobs.cli.run import make_folder
+from jobs.cli.views import view_for
+from jobs.farm import FarmFailure
+from jobs.recovery_benchmark import Measured, Rate, Seconds, benchmark_plan, measure
+from jobs.reports.summary import ExitCode
+from jobs.settings import settings
+from recovery import BrowserType, RecoveryPolicy
+
+PER_CELL, QUICK_PER_CELL = 30, 8
+# Every test here suffers a fault, so circuits would open and send tests elsewhere: what they do is not measured here.
+_CALM = {"BREAKWATER_CIRCUIT_FAILURE_THRESHOLD": "1000000"}
+
+# A heading and its rows; the first row names the columns.
+_Sheet = tuple[str, list[Sequence[str]]]
+
+
+@click.command()
+@click.option(
+    "--per-cell", type=click.IntRange(1, 10_000), help=f"Tests a browser and model type. [default: {PER_CELL}]"
+)
+@click.option("--quick", is_flag=True, help=f"{QUICK_PER_CELL} tests a cell: every category of failure once.")
+@click.option("--browser", "browsers", multiple=True, type=click.Choice([b.value for b in BrowserType]))
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the tables to this file too.")
+@click.option("--log-dir", type=click.Path(path_type=Path), help="Keep the workers' logs in this folder.")
+def benchmark(
+    per_cell: int | None, quick: bool, browsers: tuple[str, ...], markdown: Path | None, log_dir: Path | None
+) -> int:
+    """Break real browsers in every way that there is a fault for, and measure what recovery makes of it.
+
+    A cell is a browser and a model type; each of its tests suffers one fault. Simulation is never allowed.
+    """
+    if quick and per_cell is not None:
+        raise click.UsageError("give --quick or --per-cell, not both")
+    tests = QUICK_PER_CELL if quick else per_cell or PER_CELL
+    for name, value in _CALM.items():
+        os.environ.setdefault(name, value)
+    chosen = [BrowserType(name) for name in browsers] or list(unasked_browsers(settings()))
+    if not chosen:
+        raise FarmFailure("no browser with its driver is installed here; name the farm's with --browser")
+    make_folder(log_dir)
+    console = Console()
+    ran = run_plan(benchmark_plan(chosen, tests), view_for(console), log_dir=log_dir)
+    measured = measure(ran.verdicts)
+    sheets = sheets_of(measured)
+    for heading, rows in sheets:
+        console.print(_table(heading, rows))
+    for what, tests_of in (("not seen as what it was", measured.misread), ("not brought back", measured.lost)):
+        for line in tests_of:
+            console.print(f"{what}: {line}", style="yellow", highlight=False)
+    if markdown is not None:
+        command = f"breakwater recovery benchmark --per-cell {tests}" + "".join(f" --browser {b}" for b in browsers)
+        markdown.write_text(_page(sheets, measured, command, ran.seconds), encoding="utf-8")
+    return int(ExitCode.PASSED if ran.finished else ExitCode.INTERRUPTED)
+
+
+def sheets_of(measured: Measured) -> list[_Sheet]:
+    """The tables, as text."""
+    policy = RecoveryPolicy.default()
+    rate_columns = ("tests", "recovered", "rate", "95 % interval", "seed")
+    time_columns = ("count", "p50 s", "p95 s", "goal s")
+    return [
+        (
+            "Browser × model type",
+            [
+                ("browser", "model type", *rate_columns),
+                *((browser.value, kind.value, *_rate(one)) for (browser, kind), one in measured.by_cell.items()),
+                ("all", "", *_rate(measured.total)),
+            ],
+        ),
+        (
+            "Failure × best start",
+            [
+                ("failure", "first level", *rate_columns, "p50 s", "p95 s"),
+                *(
+                    (
+                        kind.value,
+                        _level(policy, kind.value),
+                        *_rate(one),
+                        *(_seconds(measured.whole[kind])[1:3] if kind in measured.whole else ("", "")),
+                    )
+                    for kind, one in measured.by_failure.items()
+                ),
+            ],
+        ),
+        (
+            "Seconds from a failure being seen to the test's result, by the level that gave it",
+            [
+                ("level", *time_columns),
+                *((f"{int(level)} {level.name.lower()}", *_seconds(one)) for level, one in measured.to_recover.items()),
+            ],
+        ),
+        (
+            "Seconds from the fault to the failure being seen",
+            [("failure", *time_columns), *((kind.value, *_seconds(one)) for kind, one in measured.to_see.items())],
+        ),
+        (
+            "Faults",
+            [
+                ("browser", "fault", *rate_columns[:-1]),
+                *((browser.value, kind.value, *_rate(one)[:-1]) for (browser, kind), one in measured.by_fault.items()),
+            ],
+        ),
+    ]
+
+
+def _level(policy: RecoveryPolicy, failure: str) -> str:
+    level = getattr(policy.start_level, failure)
+    return f"{int(level)} {level.name.lower()}"
+
+
+def _rate(one: Rate) -> tuple[str, ...]:
+    low, high = one.interval
+    seed = "" if one.seed is None else f"{one.seed:.1f} %"
+    return str(one.tests), str(one.recovered), f"{one.percent:.1f} %", f"{low:.1f} to {high:.1f} %", seed
+
+
+def _seconds(one: Seconds) -> tuple[str, ...]:
+    return str(one.count), f"{one.p50:.2f}", f"{one.p95:.2f}", "" if one.goal is None else f"{one.goal:g}"
+
+
+def _table(heading: str, rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(title=heading, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    columns, *body = rows
+    for column in columns:
+        table.add_column(column, justify="left" if column in _WORDS else "right")
+    for row in body:
+        table.add_row(*row)
+    return table
+
+
+_WORDS = {"browser", "model type", "failure", "fault", "first level", "level"}
+
+
+def _page(sheets: Iterable[_Sheet], measured: Measured, command: str, seconds: float) -> str:
+    """The tables as markdown, with where and when they were measured."""
+    lines = [
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} in {seconds / 60:.0f} minutes by `{command}`: {_machine()}.",
+        f"Tests: {measured.total.tests}. Not brought back: {len(measured.lost)}. Misread: {len(measured.misread)}.",
+    ]
+    for heading, rows in sheets:
+        columns, *body = rows
+        marks = ["---" if column in _WORDS else "---:" for column in columns]
+        lines += ["", f"### {heading}", "", *(f"| {' | '.join(row)} |" for row in (columns, marks, *body))]
+    for what, tests in (("Not seen as what it was", measured.misread), ("Not brought back", measured.lost)):
+        if tests:
+            lines += ["", f"### {what}", "", *(f"- {line}" for line in tests)]
+    return "\n".join(lines) + "\n"
+
+
+def _machine() -> str:
+    load = os.getloadavg()[2]
+    return f"{os.cpu_count()} processors ({platform.machine()}), no GPU used, load {load:.1f} over the last 15 minutes"

@@ -1,0 +1,222 @@
+"""How well recovery does, measured: what is run, and the tables that its verdicts make. The command runs it.
+
+A test suffers one real fault. Those that a machine would keep (a missing program, a full disk) hit every attempt in the
+test's own browser, the others its first attempt.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from jobs.browsers.faults import AT_LAUNCH, CATEGORIES, is_possible
+from jobs.plan import QUICK_MODELS, Plan
+from jobs.specs import FaultKind, FaultSpec, Outcome, Platform, TestSpec, Verdict
+from recovery import BrowserType, FailureType, ModelType, RecoveryLevel
+from recovery.statistics import observations, wilson
+
+# The seed's "Model-Browser Recovery Performance Matrix", in percent.
+SEED_BROWSERS: Mapping[ModelType, Mapping[BrowserType, float]] = {
+    model_type: dict(
+        zip((BrowserType.CHROME, BrowserType.FIREFOX, BrowserType.EDGE, BrowserType.SAFARI), rates, strict=True)
+    )
+    for model_type, rates in {
+        ModelType.TEXT: (91.2, 88.5, 96.8, 79.2),
+        ModelType.VISION: (95.7, 87.3, 88.4, 80.1),
+        ModelType.AUDIO: (87.4, 98.2, 84.1, 75.6),
+        ModelType.MULTIMODAL: (93.8, 85.4, 87.2, 74.5),
+    }.items()
+}
+# The seed's "Browser Failure Types and Best Recovery Approaches", in percent.
+SEED_FAILURES: Mapping[FailureType, float] = {
+    FailureType.LAUNCH_FAILURE: 89.7,
+    FailureType.CONNECTION_FAILURE: 94.2,
+    FailureType.TIMEOUT: 96.5,
+    FailureType.CRASH: 92.1,
+    FailureType.RESOURCE_EXHAUSTION: 87.3,
+    FailureType.GPU_ERROR: 85.8,
+    FailureType.API_ERROR: 83.4,
+    FailureType.INTERNAL_ERROR: 90.2,
+}
+# Seconds to recovery, half of them, that each level is to stay within; and to see a failure, nearly all of them.
+GOAL_SECONDS = {RecoveryLevel.MINIMAL: 1.0, RecoveryLevel.MODERATE: 4.0, RecoveryLevel.AGGRESSIVE: 4.0} | {
+    RecoveryLevel.FALLBACK: 6.0
+}
+GOAL_DETECTION = {FailureType.CRASH: 0.5, FailureType.TIMEOUT: 2.0}
+
+# An attempt waits for it to the end of its time: it would say nothing but how long that is.
+_LEFT_OUT = {FaultKind.ASSET_STALLED}
+_TIMEOUT = 60.0
+
+_Key = TypeVar("_Key", RecoveryLevel, FailureType)
+
+
+def rounds_of(browser: BrowserType) -> list[tuple[FaultKind, Platform]]:
+    """The faults for one browser, in an order in which every category comes equally often."""
+    by_category: dict[FailureType, list[tuple[FaultKind, Platform]]] = defaultdict(list)
+    for kind, category in CATEGORIES.items():
+        if kind in _LEFT_OUT:
+            continue
+        of_gpu = not is_possible(kind, browser, Platform.WASM)
+        platform = Platform.WEBGPU if of_gpu or len(by_category[category]) % 2 else Platform.WASM
+        if is_possible(kind, browser, platform):
+            by_category[category].append((kind, platform))
+    longest = max(map(len, by_category.values()))
+    order = [[faults[turn % len(faults)] for faults in by_category.values()] for turn in range(longest)]
+    return list(itertools.chain.from_iterable(order))
+
+
+@dataclass(frozen=True)
+class BenchmarkPlan(Plan):
+    """``per_cell`` tests for each browser and model type, each with a fault."""
+
+    per_cell: int = 30
+
+    @property
+    def total(self) -> int:
+        """Number of tests."""
+        return len(self.browsers) * len(self.models) * self.per_cell
+
+    def tests(self) -> Iterator[TestSpec]:
+        """Fault by fault through the cells, so that an interrupted run still has some of all."""
+        rounds = {browser: itertools.cycle(rounds_of(browser)) for browser in self.browsers}
+        for number in range(self.per_cell):
+            for browser in self.browsers:
+                # All model types of a browser suffer the same faults, equally often.
+                kind, platform = next(rounds[browser])
+                for model in self.models:
+                    yield TestSpec(
+                        id=f"{browser.value}/{model}/{platform.value}/{kind.value}#{number + 1}",
+                        browser=browser,
+                        model=model,
+                        model_type=self.model_type(model),
+                        platform=platform,
+                        timeout=_TIMEOUT,
+                        faults=(fault_of(kind, browser),),
+                    )
+
+
+def fault_of(kind: FaultKind, browser: BrowserType) -> FaultSpec:
+    """A fault as it would be met: what is missing from a machine stays missing there."""
+    return FaultSpec(kind=kind, attempts=None, browser=browser) if kind in AT_LAUNCH else FaultSpec(kind=kind)
+
+
+def benchmark_plan(browsers: Sequence[BrowserType], per_cell: int) -> BenchmarkPlan:
+    """The plan for these browsers."""
+    return BenchmarkPlan(
+        name="recovery-benchmark",
+        browsers=tuple(browsers),
+        models=QUICK_MODELS,
+        platforms=(Platform.WASM, Platform.WEBGPU),
+        allow=frozenset({"degraded"}),
+        per_cell=per_cell,
+    )
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How many of some broken tests were brought back to their result in a browser."""
+
+    tests: int
+    recovered: int
+    seed: float | None
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.recovered / self.tests
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval, in percent."""
+        low, high = wilson(self.recovered, self.tests)
+        return 100 * low, 100 * high
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Some times, in seconds, and the goal that one of them has."""
+
+    count: int
+    p50: float
+    p95: float
+    goal: float | None
+
+    @classmethod
+    def of(cls, times: Sequence[float], goal: float | None) -> Seconds:
+        ordered = sorted(times)
+        return cls(len(ordered), statistics.median(ordered), ordered[round(0.95 * (len(ordered) - 1))], goal)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The tables."""
+
+    total: Rate
+    by_cell: Mapping[tuple[BrowserType, ModelType], Rate]
+    by_failure: Mapping[FailureType, Rate]
+    by_fault: Mapping[tuple[BrowserType, FaultKind], Rate]
+    to_recover: Mapping[RecoveryLevel, Seconds]
+    to_see: Mapping[FailureType, Seconds]
+    whole: Mapping[FailureType, Seconds]
+    """From the failure being seen to the test's result, all levels that it took."""
+
+    misread: tuple[str, ...]
+    """Tests whose fault was taken for something else, or not seen."""
+
+    lost: tuple[str, ...]
+    """Tests that were not brought back."""
+
+
+def measure(verdicts: Sequence[Verdict]) -> Measured:
+    """Make the tables of a benchmark's verdicts."""
+    cells: dict[tuple[BrowserType, ModelType], list[bool]] = defaultdict(list)
+    failures: dict[FailureType, list[bool]] = defaultdict(list)
+    faults: dict[tuple[BrowserType, FaultKind], list[bool]] = defaultdict(list)
+    recover: dict[RecoveryLevel, list[float]] = defaultdict(list)
+    see: dict[FailureType, list[float]] = defaultdict(list)
+    whole: dict[FailureType, list[float]] = defaultdict(list)
+    misread, lost = [], []
+    for verdict in verdicts:
+        kind = FaultKind(verdict.test.rpartition("/")[2].partition("#")[0])
+        category, browser = CATEGORIES[kind], verdict.asked_browser
+        ran = [entry for entry in verdict.attempts if entry.outcome != "circuit_open"]
+        if not ran or ran[0].failure_type is not category:
+            misread.append(f"{verdict.test}: {ran[0].outcome if ran else 'never ran'}")
+        back = verdict.outcome is Outcome.PASSED and not verdict.simulated
+        if not back:
+            lost.append(f"{verdict.test}: {verdict.reason}")
+        if verdict.model_type is not None:
+            cells[browser, verdict.model_type].append(back)
+        failures[category].append(back)
+        faults[browser, kind].append(back)
+        for one in observations(verdict.attempts, verdict.model_type):
+            if one.seconds is not None:
+                recover[one.kind.level].append(one.seconds)
+        if ran and ran[0].detected_after is not None:
+            see[category].append(ran[0].detected_after)
+        if back and len(ran) > 1:
+            whole[category].append(ran[-1].started_at + ran[-1].seconds - ran[0].started_at - ran[0].seconds)
+    every = [back for group in failures.values() for back in group]
+    return Measured(
+        total=_rate(every, None),
+        by_cell={key: _rate(cells[key], SEED_BROWSERS[key[1]].get(key[0])) for key in sorted(cells)},
+        by_failure={key: _rate(failures[key], SEED_FAILURES[key]) for key in SEED_FAILURES if key in failures},
+        by_fault={key: _rate(faults[key], None) for key in sorted(faults)},
+        to_recover=_timed(recover, GOAL_SECONDS.get),
+        to_see=_timed(see, GOAL_DETECTION.get),
+        whole=_timed(whole, lambda _: None),
+        misread=tuple(misread),
+        lost=tuple(lost),
+    )
+
+
+def _rate(outcomes: Sequence[bool], seed: float | None) -> Rate:
+    return Rate(len(outcomes), sum(outcomes), seed)
+
+
+def _timed(times: Mapping[_Key, Sequence[float]], goal: Callable[[_Key], float | None]) -> dict[_Key, Seconds]:
+    return {key: Seconds.of(group, goal(key)) for key, group in sorted(times.items())}
