@@ -14,6 +14,8 @@ broker_url = _broker.url
 broker_use_ssl = _broker.use_ssl
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
+# A full Redis refuses an acknowledgement: that must not end the worker, but make it try again.
+broker_channel_error_retry = True
 broker_transport_options = {
     # Seconds. Longer than any test may take: a dead node's tests come back by our own leases, long before this.
     "visibility_timeout": 3600,

@@ -21,7 +21,15 @@ REDIS_ABSENCE = 90.0
 # Seconds between two looks for it.
 _LOOK = 0.2
 
-__all__ = ["REDIS_ABSENCE", "RedisUnavailable", "connect", "connect_checked", "patiently", "without_password"]
+__all__ = [
+    "REDIS_ABSENCE",
+    "RedisUnavailable",
+    "connect",
+    "connect_checked",
+    "patiently",
+    "what_redis_refused",
+    "without_password",
+]
 
 _Reply = TypeVar("_Reply")
 
@@ -76,3 +84,11 @@ def patiently(call: Callable[[], _Reply], seconds: float) -> _Reply:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_LOOK)
+
+
+def what_redis_refused(error: redis.RedisError) -> str:
+    """What went wrong with Redis in the middle of the work, and what to do, in one line."""
+    first = str(error).splitlines()[0]
+    if "used memory > 'maxmemory'" in first:  # a script's or a pipeline's error has no class of its own
+        return "Redis is full: it takes no writes; docs/operate/redis-full.md tells how to make room"
+    return f"Redis does not answer any more: {first}"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import redis
+from redis.exceptions import OutOfMemoryError
 
 from breakers import CircuitView
 from jobs import tasks
@@ -85,7 +86,7 @@ class Waiting:
             try:
                 if self._look():
                     return True
-            except (redis.ConnectionError, redis.TimeoutError):
+            except (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError):
                 if time.monotonic() - self._redis_seen > REDIS_ABSENCE:
                     raise
                 self._bear_absence()

@@ -26,7 +26,7 @@ from jobs.cli.run import run
 from jobs.cli.wait import wait
 from jobs.cli.watch import watch
 from jobs.cli.workers import workers
-from jobs.connections import RedisUnavailable, without_password
+from jobs.connections import RedisUnavailable, what_redis_refused, without_password
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
 from jobs.reports.summary import ExitCode
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (RedisUnavailable, FarmFailure, FarmFull) as error:
         _end(ExitCode.INFRASTRUCTURE, f"breakwater: {error}")
     except redis.RedisError as error:
-        _end(ExitCode.INFRASTRUCTURE, f"breakwater: Redis does not answer any more: {str(error).splitlines()[0]}")
+        _end(ExitCode.INFRASTRUCTURE, f"breakwater: {what_redis_refused(error)}")
     except (KeyboardInterrupt, click.Abort):
         _end(ExitCode.INTERRUPTED, "breakwater: interrupted")
     except Exception as error:
