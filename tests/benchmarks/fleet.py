@@ -50,8 +50,14 @@ class Figures(NamedTuple):
     idle_commands_per_worker: float
     """A second, while there is nothing to do."""
 
+    idle_redis_ms_per_worker: float
+    """Processor time of Redis a second, while there is nothing to do."""
+
     clients_per_worker: float
     """Connections to Redis."""
+
+    kept_bytes_per_test: float
+    """Memory of Redis for a test that has its verdict, until the batch expires."""
 
 
 class Told(NamedTuple):
@@ -110,15 +116,18 @@ def measure(folder: Path, server: RedisServer, size: int, seconds: float) -> Fig
         time.sleep(1)
         idle, began = Told.by(client), time.perf_counter()
         time.sleep(3)
-        idle_rate = (Told.by(client).commands - idle.commands) / (time.perf_counter() - began)
+        rested, rest = Told.by(client), time.perf_counter() - began
+        idle_rate = (rested.commands - idle.commands) / rest
         connections = client.info("clients")["connected_clients"] - 1
 
         tests = round(size * seconds / TEST)
+        empty = client.info("memory")["used_memory"]
         batch = farm.publish(tests)
         before, used = Told.by(client), processor_time(workers)
         # One look at the end, not many: looking costs commands too.
         until(lambda: _is_finished(client, farm, batch), 60 + 4 * seconds)
         after, used_after = Told.by(client), processor_time(workers)
+        kept = client.info("memory")["used_memory"] - empty
         assert farm.outcomes(batch) == {"passed": tests}
         attempts = [verdict.attempts[-1] for verdict in farm.verdicts(batch)]
     took = max(one.started_at + one.seconds for one in attempts) - min(one.started_at for one in attempts)
@@ -137,8 +146,18 @@ def measure(folder: Path, server: RedisServer, size: int, seconds: float) -> Fig
         workers_ms_per_test=(used_after - used) / tests * 1e3,
         busy_cores=(used_after - used + after.cpu - before.cpu) / took,
         idle_commands_per_worker=idle_rate / size,
+        idle_redis_ms_per_worker=(rested.cpu - idle.cpu) / rest / size * 1e3,
         clients_per_worker=connections / size,
+        kept_bytes_per_test=kept / tests,
     )
+
+
+def queued_bytes(client: redis.Redis, url: str, tests: int = 10_000) -> float:
+    """Memory of Redis for a test that waits."""
+    client.flushall()
+    before = client.info("memory")["used_memory"]
+    FarmClient(url).publish(tests)
+    return float((client.info("memory")["used_memory"] - before) / tests)
 
 
 def _is_finished(client: redis.Redis, farm: FarmClient, batch: str) -> bool:
@@ -158,6 +177,7 @@ def main() -> None:
         server = RedisServer(Path(folder))
         server.start()
         try:
+            print(f"a waiting test: {queued_bytes(redis.Redis.from_url(server.url), server.url):.0f} bytes", flush=True)
             for size in map(int, options.sizes.split(",")):
                 found.append(measure(Path(folder), server, size, options.seconds))
                 print(json.dumps({name: round(value, 3) for name, value in found[-1]._asdict().items()}), flush=True)
