@@ -13,7 +13,7 @@ from jobs.batch_file import load_plan
 from jobs.cli import breakwater
 
 ROOT = Path(__file__).parents[3]
-PAGES = {str(page.relative_to(ROOT)): page for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))}
+PAGES = {str(page.relative_to(ROOT)): page for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))}
 
 
 def blocks(kind: str) -> list[tuple[str, str]]:
