@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from jobs.browsers.finding import installed_browsers
+from jobs.browsers.finding import unasked_browsers
 from jobs.chaos.campaign import Account, campaign
 from jobs.chaos.crew import crew_of
 from jobs.chaos.load import KnownTest, mixed_tests
@@ -62,7 +62,7 @@ def chaos(
     if calm and tests is None:
         raise click.UsageError("--calm compares times: it needs --tests")
     make_folder(log_dir)
-    kinds = [BrowserType(name) for name in browsers] or installed_browsers(settings())
+    kinds = [BrowserType(name) for name in browsers] or unasked_browsers(settings())
     if not kinds:
         raise FarmFailure("no browser with its driver is installed here; `breakwater doctor` tells what is missing")
     seed = random.randrange(1_000_000) if seed is None else seed

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from jobs.browsers.finding import installed_browsers
+from jobs.browsers.finding import installed_browsers, unasked_browsers
 from jobs.chaos.campaign import campaign
 from jobs.chaos.checks import circuit_breaches, recovery_breaches
 from jobs.chaos.crew import crew_of
@@ -22,6 +22,9 @@ from jobs.reports.summary import ExitCode, summarise
 from jobs.settings import settings
 from jobs.specs import Platform
 from recovery import BrowserType
+
+# What every browser that is tested by default can do.
+_ANYWHERE = {Platform.WASM, Platform.WEBGPU}
 
 
 @click.command()
@@ -40,18 +43,19 @@ def e2e(
     must count what they should; nothing may be left behind. Ends with 0 if all this is so, else with 1.
     """
     make_folder(log_dir)
-    here = installed_browsers(settings())
-    kinds = [BrowserType(browser)] if browser else here
-    if not here:
+    others = unasked_browsers(settings())
+    kinds = [BrowserType(browser)] if browser else list(others)
+    if not kinds:
         raise FarmFailure("no browser with its driver is installed here; `breakwater doctor` tells what is missing")
     console = Console()
     platforms = [Platform(platform)] if platform else [Platform.WASM, Platform.WEBGPU]
     tests = list(faulty_tests(tasks, kinds, platforms, faults=not no_failures))
-    crew = crew_of(kinds, workers, others=here)
+    crew = crew_of(kinds, workers, others=others)
     console.print(f"{tasks} tests for {', '.join(kinds)} on {len(crew)} worker nodes", highlight=False)
     account = campaign([tests], crew, name="e2e", log_dir=log_dir)
-    # A browser that is not here fails to launch before any fault can strike.
-    met = [test for test in tests if test.spec.browser in here]
+    # A browser that is not here, or can't do what is asked, fails before any fault can strike.
+    here = installed_browsers(settings())
+    met = [test for test in tests if test.spec.browser in here and test.spec.platform in _ANYWHERE]
     found = (*recovery_breaches(met, account.verdicts), *circuit_breaches(account.verdicts, account.circuits))
     account = replace(account, breaches=(*account.breaches, *found))
 
