@@ -17,6 +17,8 @@ from typing import Any
 
 import psutil
 
+from jobs.chaos.victims import Victim, kind_of, node_of
+
 
 class Command:
     """One run of ``breakwater`` in a folder of its own. Everything it starts carries a mark in its environment."""
@@ -94,31 +96,12 @@ def read_report(path: Path) -> dict[str, Any]:
     return report
 
 
-def is_worker_main(name: str) -> Callable[[psutil.Process], bool]:
-    """The main process of an embedded worker node."""
+def is_a(victim: Victim, node: str = "chrome") -> Callable[[psutil.Process], bool]:
+    """A process of the kind; a worker and its children are those of ``node``, and a child has a browser by now."""
 
     def wanted(process: psutil.Process) -> bool:
-        return _is_node(process, name) and not _is_node(process.parent(), name)
+        if kind_of(process) is not victim or node_of(process) not in {None, node}:
+            return False
+        return victim is not Victim.CHILD or bool(process.children())
 
     return wanted
-
-
-def is_worker_child(name: str) -> Callable[[psutil.Process], bool]:
-    """A pool process of an embedded worker node that has a browser by now."""
-
-    def wanted(process: psutil.Process) -> bool:
-        return _is_node(process, name) and _is_node(process.parent(), name) and bool(process.children())
-
-    return wanted
-
-
-def _is_node(process: psutil.Process | None, name: str) -> bool:
-    if process is None:
-        return False
-    command = process.cmdline()
-    return "celery" in command and f"{name}@%h" in command and "unshare" not in command[0] and "sh" not in command[0]
-
-
-def is_program(*names: str) -> Callable[[psutil.Process], bool]:
-    """A browser's main process or a driver, by the program's name."""
-    return lambda process: process.name() in names and "--type=" not in " ".join(process.cmdline())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.commands import Command, is_program, is_worker_child, is_worker_main, read_report
+from jobs.chaos.victims import Victim
+from tests.commands import Command, is_a, read_report
 
 BATCH = """
 timeout = 30
@@ -31,22 +31,10 @@ def run(tmp_path: Path) -> Iterator[Command]:
     command.kill()
 
 
-@pytest.mark.parametrize(
-    ("victim", "wanted"),
-    [
-        ("worker child", is_worker_child("chrome")),
-        ("whole worker", is_worker_main("chrome")),
-        ("browser", is_program("chromium", "chrome")),
-        ("driver", is_program("chromedriver")),
-        ("Redis", is_program("redis-server")),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_killed_part_costs_no_verdict(
-    run: Command, tmp_path: Path, victim: str, wanted: Callable[[psutil.Process], bool]
-) -> None:
-    run.find(is_worker_child("chrome"), 40)
-    run.find(wanted, 20).kill()
+@pytest.mark.parametrize("victim", list(Victim))
+def test_a_killed_part_costs_no_verdict(run: Command, tmp_path: Path, victim: Victim) -> None:
+    run.find(is_a(Victim.CHILD), 40)
+    run.find(is_a(victim), 20).kill()
     assert run.wait(120) == 0, run.output
     report = read_report(tmp_path / "report.json")
     assert Counter(verdict["outcome"] for verdict in report["verdicts"]) == {"passed": TESTS}
@@ -55,7 +43,7 @@ def test_a_killed_part_costs_no_verdict(
 
 
 def test_ctrl_c_cancels_the_batch_and_leaves_nothing(run: Command) -> None:
-    run.find(is_program("chromium", "chrome"), 40)
+    run.find(is_a(Victim.BROWSER), 40)
     run.interrupt()
     assert run.wait(30) == 130
     assert "cancelled" in run.output
@@ -64,7 +52,7 @@ def test_ctrl_c_cancels_the_batch_and_leaves_nothing(run: Command) -> None:
 
 
 def test_a_killed_command_leaves_nothing(run: Command) -> None:
-    run.find(is_program("chromium", "chrome"), 40)
+    run.find(is_a(Victim.BROWSER), 40)
     run.process.kill()
     run.process.wait(10)
     run.assert_nothing_left()
