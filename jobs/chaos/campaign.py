@@ -74,6 +74,8 @@ class Striker:
         self._say = say
         self._started = time.monotonic()
         self.counts: Counter[Victim] = Counter()
+        self.done = 0
+        """Verdicts so far, to be told with each kill."""
 
     def round(self) -> None:
         """Do the strike that is due; of several that were missed, only the last one."""
@@ -96,7 +98,8 @@ class Striker:
         except psutil.Error:
             return
         self.counts[kind] += 1
-        self._say(f"{passed:6.1f} s  kill {strike.number:3}: {kind.value} {name} (pid {process.pid})")
+        line = f"{passed:6.1f} s  kill {strike.number:3}: {kind.value} {name} (pid {process.pid})"
+        self._say(f"{line}, {self.done} tests done")
 
 
 def campaign(
@@ -137,7 +140,7 @@ def campaign(
             header = _header(name, tests, policy)
             # Idempotent: should its reply be lost, the same id with the same tests is the same batch.
             _patiently(partial(_publish, backend, header, tests), tend)
-            book = _Book(tests)
+            book = _Book(tests, striker)
             wait = Waiting(backend, header.id, book, tend=tend)
             if not wait.until_finished(_PATIENCE + _PATIENCE_A_TEST * len(tests)):
                 breaches.append(f"batch {header.id} was not finished in time")
@@ -166,11 +169,13 @@ def campaign(
 class _Book:
     """Hears what happens to a batch, and enters it."""
 
-    def __init__(self, tests: Sequence[KnownTest]) -> None:
+    def __init__(self, tests: Sequence[KnownTest], striker: Striker) -> None:
         self.ledger = Ledger({test.spec.id: test.outcome for test in tests})
+        self._striker = striker
 
     def happened(self, event: BatchEvent) -> None:
         self.ledger.see(event)
+        self._striker.done += event.type == "verdict"
 
     def progressed(self, progress: Progress, open_circuits: Mapping[str, object]) -> None:
         pass
