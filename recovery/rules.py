@@ -42,6 +42,8 @@ _TIMEOUTS = _READ_TIMEOUTS | {
 }
 # Errors that come from outside, not from a mistake in a program.
 _OUTSIDE = {"WebDriverException", "HTTPError", "OSError", "BrowserFailure", "SubprocessError"} | _LOST | _TIMEOUTS
+# Mistakes in a program.
+_MISTAKES = {"TypeError", "LookupError", "AttributeError", "NameError", "ArithmeticError", "BrowserFailure"}
 _NO_RESOURCE = {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
 
 
@@ -93,7 +95,9 @@ def _is_answer(case: Case) -> bool:
 
 
 def _lacks_resource(case: Case) -> bool:
-    lacking = "MemoryError" in case.names or bool(case.errnos & _NO_RESOURCE) or case.says(words.RESOURCE)
+    # A lost device is told with guesses at its cause.
+    told = case.says(words.RESOURCE) and not case.says(words.DEVICE_LOST)
+    lacking = "MemoryError" in case.names or bool(case.errnos & _NO_RESOURCE) or told
     return lacking and not _is_verdict(case) and not _is_answer(case)
 
 
@@ -137,6 +141,10 @@ def _waited_in_vain(case: Case) -> bool:
     """A test's own wait for its page (WebDriverWait) ended, while browser and page are well."""
     own = "TimeoutException" in case.own_names and not case.says(words.DRIVER_TIMEOUT)
     return own and case.evidence.session_answers is True and not case.evidence.budget_spent and _page_is_heard(case)
+
+
+def _fails_to_start(case: Case) -> bool:
+    return _launching(case) and not case.names & _MISTAKES
 
 
 _LAUNCH, _CONNECTION, _TIMEOUT = FailureType.LAUNCH_FAILURE, FailureType.CONNECTION_FAILURE, FailureType.TIMEOUT
@@ -218,8 +226,11 @@ RULES = (
     Rule("the attempt used up its time", lambda case: bool(case.evidence.budget_spent), _TIMEOUT),
     Rule("words of a lost session", _says(words.LOST_SESSION), _CONNECTION),
     Rule("words of a wrong address", _says(words.WRONG_ADDRESS), _TEST),
+    Rule("words of a file that is not there", _says(words.ANSWERED_NOT_FOUND), _TEST),
     Rule("words of a timeout", _says(words.TIMEOUT), _TIMEOUT),
     Rule("words of a lost connection", _says(words.CONNECTION), _CONNECTION),
     Rule("words of a wrong result or a broken model", _says(words.WRONG_RESULT, words.INVALID_MODEL), _TEST),
+    Rule("words of a script's error", _says(words.SCRIPT_ERROR), _TEST),
+    Rule("all that is known: it was starting", _fails_to_start, _LAUNCH),
     Rule("the session no longer answers", lambda case: case.evidence.session_answers is False, _CONNECTION),
 )

@@ -21,6 +21,7 @@ RESOURCE = _any_of(
     r"(can(no|')t|could not|couldn't|unable to|failed to|failure to) allocate|allocation (has )?fail",
     r"bad_alloc|enlarge memory|memory limit|not enough (memory|space)|insufficient (memory|resources|space)",
     r"too many open files|resource temporarily unavailable|can(no|')t start new thread|cannot fork",
+    r"invalid typed array length|(unable|failed) to grow|(can ?not|can't|could not) grow",
     r"heap limit|allocation size overflow|/dev/shm|shared memory",
 )
 
@@ -34,15 +35,18 @@ LAUNCH = _any_of(
     r"exec format error|cannot execute binary|error while loading shared libraries",
     r"devtoolsactiveport|process unexpectedly closed with status|user data directory is already in use",
     r"only supports (chrome|microsoft ?edge|chromium|firefox) version",
-    r"(can(no|')t|unable to|could not) open display|missing x server",
-    r"unable to find a matching set of capabilities|failed to launch|launch failed",
+    r"(can(no|')t|unable to|could not) open display|missing x server|\bno \$?display\b",
+    r"unable to find a matching set of capabilities|failed to launch|(?<!process )launch failed",
+    r"(can ?not|can't|could not|unable to|failed to) connect to the service|exited process|discover open pages",
+    r"cannot connect to (chrome|microsoft edge) at|profile (is )?missing|profile (can ?not|could not) be",
+    r"browsertype\.launch",
 )
 
 # What stands in the path of a file that is needed to start a browser.
 LAUNCH_FILE = _any_of(_BROWSER)
 
 CRASH = _any_of(
-    r"(tab|page|target|renderer|browser|content process|web ?process|process)( has| was)?( been)? crash",
+    r"(tab|page|target|renderer|browser|content process|web ?process|(?<!gpu )process)( has| was)?( been)? crash",
     r"crashed unexpectedly|aw,? snap",
     r"(browser|renderer|content process|web ?process|worker)\b.{0,40}"
     r"(\bdied|was killed|been killed|terminated|exited|is gone|has gone|disappeared|was lost)",
@@ -56,14 +60,22 @@ GONE_BROWSER = _any_of(r"browser has closed the connection|failed to decode resp
 API_MISSING = _any_of(
     r"navigator\.(ml|gpu)\b.{0,10} (undefined|null|missing|absent|not (available|defined|supported|present))",
     r"(reading|property) ['\"]?(ml|gpu|createcontext|requestadapter)\b|evaluating ['\"]?navigator\.(ml|gpu)",
-    r"\bno (webgpu|webnn)\b|(requestadapter|createcontext) is not a function",
+    r"\bno (webgpu|webnn)\b|(requestadapter|createcontext)\w* is not a function",
+    # The adapter is well, and lacks what the model needs.
+    r"requires? (the )?(webgpu )?(extension |feature )?[\w-]*f16\b.{0,80}\bnot\b",
+)
+
+DEVICE_LOST = _any_of(
+    r"device[ _]?(was|is|has been)?[ _]?(lost|hung|removed)|(lost|losing) (the )?(gpu |webgpu )?device",
 )
 
 GPU = _any_of(
-    r"device[ _]?(was|is|has been)?[ _]?(lost|hung|removed)|(lost|losing) (the )?(gpu |webgpu )?device",
+    DEVICE_LOST.pattern,
+    r"(creat\w*|initiali\w*) (a |the )?(webgpu|webgl\d?|gpu|graphics) (context|device)|instantiate a device",
+    r"mapping webgpu buffer|invalid (command ?buffer|bind ?group|shader ?module|compute ?pipeline)",
     r"(gpu|webgpu|graphics|compatible|suitable|available|no|null) ?adapters?\b|requestadapter|requestdevice",
     r"gpu ?process|gpu (error|crash|hang|reset|is hung|access not allowed)|gpu\w*error\b",
-    r"(webgl|gl|rendering|graphics) ?context (was )?(lost|could not)|context_lost",
+    r"(webgl|gl|rendering|graphics) ?context (was )?(lost|could not)|context[ _]lost",
     r"\bvk_error|\bvulkan\b|\bdxgi_|\bd3d1[12]|swiftshader|llvmpipe|lavapipe|\bwgpu\b",
     r"shader ?(module|compil|translation|validation)|(compute|render) ?pipeline|\bwgsl\b",
 )
@@ -73,6 +85,7 @@ API = _any_of(
     r"notsupportederror|unknown command|unsupported operation",
     r"(webgpu|webassembly|wasm|simd|sharedarraybuffer|bidi)\b.{0,40}"
     r"(not (supported|available|enabled|implemented|defined)|unsupported|unavailable|disabled|missing)",
+    r"(n't|not) support (webgpu|webnn|webassembly|wasm|simd|sharedarraybuffer|bidi)\b",
     r"no available backend|backend\b.{0,60}(not (found|available|supported)|unavailable|unsupported)",
     r"(execution )?provider\b.{0,60}not (available|supported|found)|could not find an implementation",
     r"(not support|unsupported|not implement|no implementation|unimplemented)\w*\b.{0,60}"
@@ -85,7 +98,7 @@ TIMEOUT = _any_of(
     r"timed?[ _-]?outs?\b|\btime ?limit|deadline|took too long|ran out of time",
     r"no (bytes?|answer|response|reply|data|message|heartbeat|beat|pulse|sign of life)\b"
     r".{0,60}(in|within|for) [\d.]+ ?m?s",
-    r"not respond|unresponsive|\bhung\b|\bhangs?\b|hanging|is stuck|stopped responding|stalled",
+    r"not respond|unresponsive|\bhung\b|\bhangs?\b(?! up)|hanging|is stuck|stopped responding|stalled",
     r"(exceeded|(fail|failed|not)\b.{0,60} (in|within|after)) [\d.]+ ?(s|ms|secs?|seconds|milliseconds|minutes)\b",
 )
 
@@ -97,12 +110,13 @@ DRIVER_TIMEOUT = _any_of(
 
 LOST_SESSION = _any_of(
     r"invalid session id|no such session|session (deleted|is closed|was closed|not found|terminated|does not exist)",
+    r"session (has )?(timed out|expired)|(find|locate) (a |the )?session\b|existing session",
     r"not connected to devtools|unable to connect to renderer|\w+ not reachable|disconnected",
     GONE_BROWSER.pattern,
     r"without establishing a connection|marionette.{0,40}(closed|destroyed)",
     r"no such window|web view not found|window (was )?(already )?closed|browsing context has been discarded",
     r"no such execution context|frame (was )?detached|actor .{0,60}destroyed",
-    r"target (page, context or browser )?(has been )?closed",
+    r"target (page, context or browser )?(has been )?closed|session closed|(page|tab|frame) has been (closed|detached)",
 )
 
 # A window that never was, unlike one that is gone.
@@ -123,7 +137,8 @@ WRONG_ADDRESS = _any_of(
 )
 
 WRONG_RESULT = _any_of(
-    r"tolerance|(wrong|unexpected|incorrect) (numbers?|outputs?|results?|values?|shape|dtype)",
+    r"tolerance|(below|above|beyond|exceeds?|outside|under|over) (of )?(the )?(threshold|limit of error)",
+    r"(wrong|unexpected|incorrect) (numbers?|outputs?|results?|values?|shape|dtype)",
     r"\b(outputs?|results?|values?|shapes?|dtypes?|arrays?|numbers?)\b.{0,40}"
     r"(mismatch|differ|not (equal|close|match|finite))",
     r"mismatch(ed)? .{0,20}(elements|outputs?|results?|values?|shapes?)",
@@ -132,7 +147,16 @@ WRONG_RESULT = _any_of(
 INVALID_MODEL = _any_of(
     r"protobuf|(invalid|corrupt\w*|broken|malformed|truncated|bad) .{0,20}(model|onnx|weights?|graph)\b",
     r"\b(model|onnx|weights?|graph)\b.{0,40}(corrupt|malformed|truncated|invalid|not (a )?valid|missing|404|not found)",
+    r"(unexpected|invalid|wrong) (input|output|data|tensor)( data)? (type|rank|dimension|shape|name)",
     r"(load|pars|read|deserializ)\w* (the )?model|no opset|not a registered (function|op)",
 )
 
 NOT_FOUND = _any_of(r"\b(404|410)\b")
+
+# The same where no page event tells that the number is a server's answer.
+ANSWERED_NOT_FOUND = _any_of(
+    r"\b(http|status|code|answered|response)\b\W{0,3}(code\W{0,3})?404\b|\b404\W{0,3}not found"
+)
+
+# How engines print an error of a script.
+SCRIPT_ERROR = _any_of(r"^(uncaught )?(\(in promise\) )?(eval|range|reference|syntax|type|uri)error: ")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recovery import BrowserType, categorize_browser_failure
+from recovery import BrowserFailure, BrowserType, Evidence, FailureType, categorize_browser_failure
 
-RECORDS = json.loads((Path(__file__).parent / "data" / "failures.json").read_text("utf-8"))["records"]
+DATA = Path(__file__).parents[2] / "data"
+RECORDS = json.loads((DATA / "failures.json").read_text("utf-8"))["records"]
+FOREIGN = json.loads((DATA / "foreign_failures.json").read_text("utf-8"))["records"]
 
 
 def rebuilt(chain: list[dict[str, Any]]) -> BaseException:
@@ -26,6 +29,8 @@ def rebuilt(chain: list[dict[str, Any]]) -> BaseException:
             # Constructors differ; what recovery reads is the class and str().
             said: type[BaseException] = type(kind.__name__, (kind,), {"__str__": lambda _, text=link["message"]: text})
             error = said.__new__(said)
+            if isinstance(error, BrowserFailure):
+                error.evidence = Evidence()
         error.__cause__, cause = cause, error
     assert cause is not None
     return cause
@@ -57,3 +62,22 @@ def test_evidence_that_a_process_died_outweighs_what_the_driver_says() -> None:
         if record["expected"] in {"timeout", "connection", "crash"}:
             seen = {"phase": "run", "browser_alive": False}
             assert categorize_browser_failure(rebuilt(record["chain"]), seen).failure_type.value == "crash"
+
+
+@pytest.mark.parametrize("told", ["with its phase", "without"])
+def test_failures_of_other_versions_and_systems_are_categorised_by_their_words(told: str) -> None:
+    wrong = []
+    for record in FOREIGN:
+        number = re.match(r"\[Errno (\d+)\] ", record["message"])
+        link = record | ({"errno": int(number[1]), "message": record["message"][number.end() :]} if number else {})
+        phase = {"phase": record["phase"]} if told == "with its phase" and "phase" in record else {}
+        info = categorize_browser_failure(rebuilt([link]), {"browser": record["browser"], **phase})
+        if info.failure_type.value != record["expected"]:
+            wrong.append((record["message"], info.failure_type.value, info.reason))
+    assert wrong == []
+
+
+def test_an_error_never_seen_is_internal_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    info = categorize_browser_failure(RuntimeError("the flux capacitor is empty"), {"browser": "chrome"})
+    assert info.failure_type is FailureType.INTERNAL_ERROR
+    assert "no rule knows RuntimeError: the flux capacitor is empty" in caplog.text
