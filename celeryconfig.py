@@ -32,7 +32,14 @@ task_serializer = "json"
 result_serializer = "json"
 event_serializer = "json"
 
-include = ["jobs.tasks", "jobs.attendance", "jobs.revoking", "jobs.health", "jobs.remote_control"]
+include = [
+    "jobs.tasks",
+    "jobs.attendance",
+    "jobs.revoking",
+    "jobs.health",
+    "jobs.worker_metrics",
+    "jobs.remote_control",
+]
 task_queues = QUEUES
 task_create_missing_queues = False
 task_default_queue = "simulation"

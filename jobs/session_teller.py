@@ -28,6 +28,7 @@ class SessionTeller:
         self._presence = presence
         self._session: BrowserSession | None = None
         self._since = 0.0
+        self._recycled = 0
         self._adapter: AdapterInfo | None = None
 
     def saw(self, adapter: AdapterInfo | None) -> None:
@@ -36,13 +37,22 @@ class SessionTeller:
 
     def tell(self) -> None:
         """Tell of the session that there is now, or that there is none."""
-        session = self._pool.session
-        if session is not self._session:
+        session, before = self._pool.session, self._session
+        if session is not before:
             self._session, self._since = session, time.time()
             if session is None:
                 self._adapter = None
+        replaced = self._pool.recycled - self._recycled
+        browser = before.browser if before else session.browser if session else None
         try:
-            self._presence.tell_session(self._node, os.getpid(), self._told(session), KEPT)
+            self._presence.tell_session(
+                self._node,
+                os.getpid(),
+                self._told(session),
+                KEPT,
+                recycled={browser: replaced} if browser and replaced else {},
+            )
+            self._recycled += replaced
         except redis.RedisError as error:
             log.debug("the session can't be told: %s", error)
 

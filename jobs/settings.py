@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from breakers.redis_url import RedisUrl
@@ -112,12 +112,28 @@ class Settings(BaseSettings):
     scratch_dir: Path | None = None
     """Folder for profiles and other short-lived files; unset: the system's temporary folder."""
 
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port at which a worker tells of itself to Prometheus. Unset: none. Workers of one machine need different ones."""
+
+    metrics_host: str = "127.0.0.1"
+    """Address that a worker's metrics bind to."""
+
+    alert_webhook: SecretStr | None = None
+    """Where Flower sends alerts to, as Slack's incoming webhooks take them; see docs/metrics.md. Unset: nowhere."""
+
     @model_validator(mode="after")
     def _signs_wholly_or_not(self) -> Self:
         given = (self.signing_key, self.signing_certificate, self.signing_store)
         if any(given) and not all(given):
             raise ValueError("set all of SIGNING_KEY, SIGNING_CERTIFICATE and SIGNING_STORE, or none")
         return self
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _is_web_address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("must start with https:// or http://")
+        return url
 
     @field_validator("redis_url")
     @classmethod

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,15 @@ ROOT = Path(__file__).parents[1]
 class Flower:
     """``celery -A jobs flower``; ``folder`` is where it is started: without a flowerconfig.py it gets the package's."""
 
-    def __init__(self, redis_url: str, folder: Path, *options: str, prefix: str = "", login: str = "") -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        folder: Path,
+        *options: str,
+        prefix: str = "",
+        login: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.port = free_port()
         self.prefix = prefix
         self.login = login
@@ -34,14 +42,12 @@ class Flower:
         if prefix:
             options = (*options, f"--url-prefix={prefix}")
         self.log = folder / f"flower-{self.port}.log"
-        environment = {
-            key: value for key, value in os.environ.items() if not key.startswith(("BREAKWATER_", "FLOWER_"))
-        }
+        plain = {key: value for key, value in os.environ.items() if not key.startswith(("BREAKWATER_", "FLOWER_"))}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "celery", "-A", "jobs", "flower", f"--port={self.port}", *options],
                 stdout=log, stderr=subprocess.STDOUT, cwd=folder,
-                env={**environment, "BREAKWATER_REDIS_URL": redis_url},
+                env={**plain, "BREAKWATER_REDIS_URL": redis_url, **(environment or {})},
             )  # fmt: skip
         self.url = f"http://127.0.0.1:{self.port}" + (f"/{prefix}" if prefix else "")
         deadline = time.monotonic() + 60

@@ -91,9 +91,9 @@ class Keyspace:
         return self._other_scripts[name]
 
 
-def totals_key(prefix: str) -> str:
-    """The key of what the farm did so far (totals.py)."""
-    return f"{prefix}:totals"
+def totals_key(prefix: str, node: str = "") -> str:
+    """The key of what the farm, or one worker of it, did so far (totals.py)."""
+    return f"{prefix}:totals:{node}" if node else f"{prefix}:totals"
 
 
 def read_lua(name: str) -> str:

@@ -24,6 +24,7 @@
 --   KEYS[15] <p>:batches:cancelling  set     cancelled batches that are not finished
 --   KEYS[16] <p>:batches:recent      zset    batch -> when it was published; the latest 1,000, finished ones too
 --   KEYS[17] <p>:totals              hash    what the farm did so far, for metrics (names: totals.py)
+--            <p>:totals:<node>       hash    what a worker did of it: attempts only; forgotten a week after the last
 -- Besides: <p>:batch:<b>:staged:<token>:… (publish.py), <p>:batches:reaper (reaper.py), <p>:nodes… (presence.py).
 -- A queue of Celery's is the list of the queue's own name: LPUSH in, BRPOP out. A batch of high priority goes in at the
 -- other end, before all others; one of low priority into the list that workers look at when that one is empty.
@@ -67,7 +68,7 @@ local function emit(kind, ...)
 end
 
 -- Count a duration, in its bucket and in the sum, under a name such as `attempt:chrome`.
-local function measure(name, seconds)
+local function measure(totals, name, seconds)
   local bucket = 'inf'
   for _, bound in ipairs(BUCKETS) do
     if seconds <= bound then
@@ -75,15 +76,24 @@ local function measure(name, seconds)
       break
     end
   end
-  redis.call('HINCRBY', TOTALS, name .. ':' .. bucket, 1)
-  redis.call('HINCRBYFLOAT', TOTALS, name .. ':sum', string.format('%.3f', seconds))
+  redis.call('HINCRBY', totals, name .. ':' .. bucket, 1)
+  redis.call('HINCRBYFLOAT', totals, name .. ':sum', string.format('%.3f', seconds))
 end
 
 -- Count an attempt that ended. `record` is an AttemptRecord, decoded.
 local function count_attempt(record)
   local browser = type(record.browser) == 'string' and record.browser or 'none'
-  redis.call('HINCRBY', TOTALS, 'attempts:' .. record.outcome .. ':' .. browser, 1)
-  measure('attempt:' .. browser, record.seconds)
+  local of_node = TOTALS .. ':' .. record.worker
+  for _, totals in ipairs({TOTALS, of_node}) do
+    redis.call('HINCRBY', totals, 'attempts:' .. record.outcome .. ':' .. browser, 1)
+    measure(totals, 'attempt:' .. browser, record.seconds)
+  end
+  redis.call('EXPIRE', of_node, 7 * 24 * 3600)
+  -- As recovery/statistics.py has it: a recovery that never ran is none, one that gave any result succeeded.
+  if type(record.level) == 'number' and record.outcome ~= 'circuit_open' then
+    local outcome = type(record.failure_type) == 'string' and 'failed' or 'succeeded'
+    redis.call('HINCRBY', TOTALS, 'recoveries:' .. record.level .. ':' .. browser .. ':' .. outcome, 1)
+  end
 end
 
 -- The list that this batch's messages for a queue lie in.
@@ -155,7 +165,7 @@ local function count_verdict(outcome, verdict)
     return
   end
   -- A user's own test has no model: its kind stands for it.
-  measure('test:' .. (type(told.model_type) == 'string' and told.model_type or told.kind), told.seconds)
+  measure(TOTALS, 'test:' .. (type(told.model_type) == 'string' and told.model_type or told.kind), told.seconds)
   for _, mark in ipairs({'recovered', 'degraded', 'simulated'}) do
     if told[mark] then
       redis.call('HINCRBY', TOTALS, 'marks:' .. mark, 1)

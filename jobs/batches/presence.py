@@ -13,7 +13,7 @@ from typing import Any
 import redis
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.batches.keyspace import Scripts, redis_time, text
+from jobs.batches.keyspace import Scripts, redis_time, text, totals_key
 from recovery.kinds import BrowserType
 
 # Seconds after which a drained node is forgotten: names of containers that are gone for good must not heap up.
@@ -60,6 +60,7 @@ class Presence:
     def __init__(self, client: redis.Redis, prefix: str = "breakwater") -> None:
         self._keys = (f"{prefix}:nodes", f"{prefix}:nodes:told", f"{prefix}:nodes:drained")
         self._sessions = f"{prefix}:sessions:"
+        self._totals = totals_key(prefix)
         self._client = client
         self._scripts = Scripts(client)
 
@@ -101,8 +102,13 @@ class Presence:
                 readers[queue].append(node.node)
         return {queue: tuple(names) for queue, names in readers.items()}
 
-    def tell_session(self, node: str, pid: int, session: Session | None, seconds: float) -> None:
-        """Say which session a process of a node has; None: it has none. Kept as ``keep_sessions`` keeps it."""
+    def tell_session(
+        self, node: str, pid: int, session: Session | None, seconds: float, *, recycled: Mapping[BrowserType, int] = {}
+    ) -> None:
+        """Say which session a process of a node has; None: it has none. Kept as ``keep_sessions`` keeps it.
+
+        ``recycled``: sessions that it replaced since it last told, for the farm's totals.
+        """
         key = self._sessions + node
         with self._client.pipeline(transaction=True) as pipe:
             if session is None:
@@ -110,6 +116,8 @@ class Presence:
             else:
                 pipe.hset(key, str(pid), session.model_dump_json())
             pipe.expire(key, math.ceil(seconds))
+            for browser, times in recycled.items():
+                pipe.hincrby(self._totals, f"recycles:{browser.value}", times)
             pipe.execute()
 
     def keep_sessions(self, node: str, lives: Callable[[int], bool], seconds: float) -> None:

@@ -1,7 +1,8 @@
 """What the farm did so far, counted in the script that does it: every verdict and every attempt once, whoever dies.
 
 One hash, ``<prefix>:totals``: verdicts:<outcome>:<browser asked>, marks:<mark>, attempts:<outcome>:<browser or none>,
-and durations, test:<model type>:<bucket> and attempt:<browser or none>:<bucket>, bucket: upper bound, inf or sum.
+recoveries:<level>:<browser or none>:<succeeded or failed>, recycles:<browser>, and durations,
+test:<model type>:<bucket> and attempt:<browser or none>:<bucket>, bucket: upper bound, inf or sum.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class Totals(BaseModel):
     verdicts: dict[tuple[str, str], int] = Field(default_factory=dict, description="(outcome, browser asked)")
     marks: dict[str, int] = Field(default_factory=dict, description="recovered, degraded, simulated")
     attempts: dict[tuple[str, str], int] = Field(default_factory=dict, description="(outcome, browser or none)")
+    recoveries: dict[tuple[str, str, str], int] = Field(default_factory=dict, description="(level, browser, outcome)")
+    recycles: dict[str, int] = Field(default_factory=dict, description="sessions replaced, by browser")
     test_seconds: dict[str, Durations] = Field(default_factory=dict, description="by model type, or python")
     attempt_seconds: dict[str, Durations] = Field(default_factory=dict, description="by browser, or none")
 
@@ -45,6 +48,10 @@ def read_totals(fields: Mapping[bytes, bytes]) -> Totals:
                 totals.verdicts[outcome, browser] = int(value)
             case "attempts", [outcome, browser]:
                 totals.attempts[outcome, browser] = int(value)
+            case "recoveries", [level, browser, outcome]:
+                totals.recoveries[level, browser, outcome] = int(value)
+            case "recycles", [browser]:
+                totals.recycles[browser] = int(value)
             case "marks", [mark]:
                 totals.marks[mark] = int(value)
             case (("test" | "attempt"), [name, "sum"]):

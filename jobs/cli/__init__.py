@@ -23,6 +23,7 @@ from jobs.cli.enqueue import enqueue
 from jobs.cli.recovery import recovery
 from jobs.cli.report import report
 from jobs.cli.run import run
+from jobs.cli.up import up
 from jobs.cli.wait import wait
 from jobs.cli.watch import watch
 from jobs.cli.workers import workers
@@ -47,6 +48,7 @@ for _command in (enqueue, wait, watch, report, cancel):
     breakwater.add_command(_command)
 breakwater.add_command(demo)
 breakwater.add_command(doctor)
+breakwater.add_command(up)
 breakwater.add_command(circuits)
 breakwater.add_command(chaos)
 breakwater.add_command(e2e)

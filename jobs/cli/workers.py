@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from typing import Any
 
 import click
+from pydantic_core import to_json
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jobs.batches import Node, Presence
-from jobs.connections import connect_checked
+from breakers import CircuitBreakerRegistry
+from jobs.batches import Node, Presence, Session
+from jobs.connections import connect, connect_checked
 from jobs.plan import BadInput
 from jobs.reports.summary import ExitCode
 from jobs.routing import browser_queue
@@ -29,11 +33,13 @@ def workers(context: click.Context, as_json: bool) -> int:
     """Workers of the farm at BREAKWATER_REDIS_URL; without a further word: a list of them."""
     if context.invoked_subcommand is not None:
         return 0
-    nodes = presence().nodes()
+    farm = presence()
+    nodes = farm.nodes()
+    sessions, sick = farm.sessions(node.node for node in nodes), sick_ones(nodes)
     if as_json:
-        click.echo("[" + ",".join(node.model_dump_json() for node in nodes) + "]")
+        click.echo(to_json([_described(node, sessions, quarantined=node.node in sick) for node in nodes]))
     elif nodes:
-        Console().print(_table(nodes))
+        Console().print(_table(nodes, sessions, sick))
     else:
         click.echo("no worker is at work")
     return 0
@@ -52,13 +58,29 @@ def presence() -> Presence:
     return Presence(connect_checked(config.redis_url), prefix=config.key_prefix)
 
 
-def _table(nodes: Sequence[Node]) -> Table:
+def sick_ones(nodes: Sequence[Node]) -> Collection[str]:
+    """Those in quarantine: their circuits are open, so they have left their queues."""
+    config = settings()
+    with closing(CircuitBreakerRegistry(connect(config.redis_url), prefix=config.key_prefix)) as registry:
+        states = registry.states(*(f"worker:{node.node}" for node in nodes))
+    return {node.node for node in nodes if states[f"worker:{node.node}"].retry_after > 0}
+
+
+def _described(node: Node, sessions: Sequence[Session], *, quarantined: bool) -> dict[str, Any]:
+    mine = [session.model_dump(mode="json") for session in sessions if session.node == node.node]
+    return {**node.model_dump(mode="json"), "quarantined": quarantined, "sessions": mine}
+
+
+def _table(nodes: Sequence[Node], sessions: Sequence[Session], sick: Collection[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("worker", "reads", "running"):
+    for column in ("worker", "reads", "running", "sessions"):
         table.add_column(column, justify="right" if column == "running" else "left")
     for node in nodes:
         reads = "[yellow]drained[/]" if node.drained else ", ".join(node.queues) or "[yellow]nothing[/]"
-        table.add_row(node.node, reads, str(node.running))
+        if node.node in sick:
+            reads = "[red]quarantined[/]"
+        mine = [f"{one.browser} {one.version}, {one.tests} tests" for one in sessions if one.node == node.node]
+        table.add_row(node.node, reads, str(node.running), "\n".join(mine) or "none")
     return table
 
 

@@ -6,12 +6,13 @@ import heapq
 from collections import Counter, deque
 from typing import Any
 
+from jobs.artefacts import ArtefactStore
 from jobs.batches import BatchStore, UnknownBatch
 from jobs.batches.keyspace import redis_time, text
 from jobs.batches.rows import Row, read_history
 from jobs.batches.values import Owner
 from jobs.dashboard.reading import batch_told
-from jobs.dashboard.told import AttemptTold, Board, CellTold, TestTold, VerdictTold
+from jobs.dashboard.told import ArtefactTold, AttemptTold, Board, CellTold, TestTold, VerdictTold
 from jobs.specs import Outcome, TestSpec, Verdict
 from recovery.history import AttemptRecord
 from recovery.kinds import BrowserType
@@ -27,8 +28,9 @@ _Cell = tuple[BrowserType, str, str]
 class BoardReader:
     """Reads one batch, new verdicts only: what was read is kept as counts."""
 
-    def __init__(self, store: BatchStore, batch: str) -> None:
+    def __init__(self, store: BatchStore, artefacts: ArtefactStore, batch: str) -> None:
         self._store = store
+        self._artefacts = artefacts
         self._batch = batch
         self._read = 0
         self._places: dict[str, int] = {}
@@ -62,6 +64,7 @@ class BoardReader:
             running_tests=leases,
             parked_tests=parked,
             late=progress.late,
+            artefacts=len(self._artefacts.of_batch(self._batch)),
         )
 
     def test(self, test: str) -> TestTold:
@@ -99,6 +102,11 @@ class BoardReader:
             attempts=tuple(attempts),
             verdict=verdict_told(verdict) if verdict else None,
             measurement=_measurement(verdict),
+            artefacts=tuple(
+                ArtefactTold(attempt=one.attempt, name=one.name, size=one.size)
+                for one in self._artefacts.of_batch(batch)
+                if one.test == test
+            ),
             now=now,
         )
 

@@ -20,6 +20,7 @@ import redis
 from breakers import BreakerError
 from breakers.events import StateChanged, from_stream
 from breakers.keys import Keys
+from jobs.artefacts import artefact_store
 from jobs.batches import UnknownBatch
 from jobs.connections import connect
 from jobs.dashboard.board import BoardReader
@@ -57,11 +58,14 @@ class Live:
 
     def __init__(self, config: Settings) -> None:
         self.backend = Backend(config)
+        self.artefacts = artefact_store(self.backend.client, config)
         self.farm, self.batches, self.recovery = Channel(), Channel(), Channel()
         self.reading: Reading | None = None
         self.on_transition: list[Callable[[TransitionTold], None]] = []
         """Called with each transition that happens from now on."""
         self.on_reading: list[Callable[[Reading], None]] = []
+        self.on_trouble: list[Callable[[str], None]] = []
+        """Called when the farm can't be read, with the reason; and with an empty text when it can be again."""
         self._config = config
         self._reader = Reader(self.backend)
         self._samples = Samples()
@@ -91,6 +95,11 @@ class Live:
         for thread in (self._thread, self._stream_thread):
             thread.shutdown(wait=False)
         self.backend.registry.close()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the farm can't be read now."""
+        return self._trouble is not None
 
     # What pages listen to
 
@@ -147,7 +156,7 @@ class Live:
     def _watched_one(self, batch: str, test: str) -> _Watched:
         """What somebody has open: a batch or, where one is named, a test of it."""
         if (batch, "") not in self._watched:
-            reader = BoardReader(self.backend.store, batch)
+            reader = BoardReader(self.backend.store, self.artefacts, batch)
             self._watched[batch, ""] = _Watched("board", reader, reader.read)
         if test and (batch, test) not in self._watched:
             reader = self._watched[batch, ""].reader
@@ -262,12 +271,16 @@ class Live:
         if self._trouble is not None:
             return
         self._trouble = Trouble(away_since=time.time(), message=message)
+        for call in self.on_trouble:
+            call(message)
         for channel in self._everyone():
             channel.tell(event("trouble", self._trouble))
 
     def _found(self) -> None:
         if self._trouble is not None:
             self._trouble = None
+            for call in self.on_trouble:
+                call("")
             for channel in self._everyone():
                 channel.tell(event("trouble", Trouble(away_since=None)))
         self.farm.tell(self._whole_farm())

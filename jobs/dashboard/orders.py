@@ -69,7 +69,8 @@ class Orders(BaseHandler):  # type: ignore[misc]
             backend.store.cancel(name, by=by)
             return f"{name} is cancelled"
         reading = self._live.reading
-        if reading is None or name not in reading.circuits:
+        # One that is younger than the last reading is looked up.
+        if (reading is None or name not in reading.circuits) and name not in backend.registry.get_metrics()["circuits"]:
             raise UnknownCircuit(f"no circuit {name!r}")
         match order.order:
             case "reset":

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from breakers import CircuitMetrics
 from jobs.batches import Node, Progress, Session
-from jobs.batches.keyspace import text
+from jobs.batches.keyspace import text, totals_key
+from jobs.batches.totals import Totals, read_totals
 from jobs.batches.values import BatchHeader, UnknownBatch
 from jobs.dashboard.told import (
     KINDS,
@@ -50,6 +51,7 @@ class Reading(NamedTuple):
     waiting: Mapping[str, Progress]
     leases: int
     parked: int
+    totals: Totals
 
     def browsers(self) -> tuple[BrowserTold, ...]:
         """Each browser that somebody serves, that has a circuit, or that something waits for."""
@@ -116,13 +118,14 @@ class Reader:
         store = backend.store
         with store.client.pipeline(transaction=False) as pipe:
             pipe.time()
+            pipe.hgetall(totals_key(store.prefix))
             pipe.zcard(store.shared_key("leases"))
             pipe.zcard(store.shared_key("parked"))
             pipe.zrevrange(store.shared_key("recent"), 0, BATCHES_SHOWN - 1)
             pipe.smembers(store.shared_key("open"))
             for queue in QUEUE_NAMES:
                 pipe.llen(queue)
-            now, leases, parked, recent, still_open, *lengths = pipe.execute()
+            now, totals, leases, parked, recent, still_open, *lengths = pipe.execute()
         at = now[0] + now[1] / 1e6
         names = dict.fromkeys([*map(text, recent), *sorted(map(text, still_open))])
         batches, progress = self._batches(names)
@@ -137,6 +140,7 @@ class Reader:
             waiting=progress,
             leases=leases,
             parked=parked,
+            totals=read_totals(totals),
         )
 
     def recovery(self, reading: Reading) -> Recovery:

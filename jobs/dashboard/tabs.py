@@ -8,11 +8,15 @@ from functools import cache
 from pathlib import Path
 
 import flower.urls
+from prometheus_client import REGISTRY
 from tornado.ioloop import IOLoop
 from tornado.template import Loader, Template
 from tornado.web import StaticFileHandler, url
 
+from jobs.dashboard.alerts import Alerts
+from jobs.dashboard.downloads import ArtefactFile, ReportFile
 from jobs.dashboard.live import Live
+from jobs.dashboard.metrics import FarmCollector
 from jobs.dashboard.orders import Orders
 from jobs.dashboard.pages import DIST, Page, Stream
 from jobs.settings import settings
@@ -57,6 +61,8 @@ def install() -> Live:
         *(url(f"/{tab}", Page, {"page": tab, "title": tab.title()}, name=tab) for tab in TABS),
         url(r"/batch/([^/]+)", Page, {"page": "batch", "title": "Batch"}, name="batch"),
         url(r"/batch/([^/]+)/test/(.+)", Page, {"page": "test", "title": "Test"}, name="test"),
+        url(r"/batch/([^/]+)/report.html", ReportFile, {"live": live}, name="report"),
+        url(r"/batch/([^/]+)/artefact/(\d+)/([^/]+)/(.+)", ArtefactFile, {"live": live}, name="artefact"),
         *(url(f"/live/{tab}", Stream, {"live": live, "subject": tab}, name=f"live-{tab}") for tab in TABS),
         url(r"/live/batch/([^/]+)", Stream, {"live": live, "subject": "batch"}, name="live-batch"),
         url(r"/live/batch/([^/]+)/test/(.+)", Stream, {"live": live, "subject": "test"}, name="live-test"),
@@ -65,5 +71,8 @@ def install() -> Live:
     ]
     flower.urls.handlers[:0] = pages
     flower.urls.settings["template_loader"] = TabsLoader(flower.urls.settings["template_path"])
+    FarmCollector(live, REGISTRY)
     IOLoop.current().add_callback(live.start)
+    if (webhook := settings().alert_webhook) is not None:
+        IOLoop.current().add_callback(Alerts(live, webhook.get_secret_value()).run)
     return live

@@ -199,6 +199,7 @@ class Board(_Told):
     running_tests: tuple[str, ...]
     parked_tests: tuple[str, ...]
     late: int
+    artefacts: int = Field(description="kept of all its failed attempts")
 
 
 class AttemptTold(_Told):
@@ -216,6 +217,14 @@ class AttemptTold(_Told):
     running: bool = False
 
 
+class ArtefactTold(_Told):
+    """Something that is kept of a failed attempt."""
+
+    attempt: int
+    name: str
+    size: int
+
+
 class TestTold(_Told):
     """One test, as its page shows it."""
 
@@ -231,6 +240,7 @@ class TestTold(_Told):
     attempts: tuple[AttemptTold, ...]
     verdict: VerdictTold | None
     measurement: dict[str, float | int | str | bool | None] | None
+    artefacts: tuple[ArtefactTold, ...]
     now: float = Field(description="Redis's clock")
 
 

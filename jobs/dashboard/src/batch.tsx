@@ -1,6 +1,6 @@
 // One batch: progress, verdicts by cell, what was slow, what did not simply pass.
 import { BatchState, CANCEL, done, OUTCOMES, Progress } from "./batches";
-import { frame, testLink } from "./frame";
+import { frame, reportLink, testLink } from "./frame";
 import { Live } from "./live";
 import { OrderButtons } from "./order-buttons";
 import { Card, Empty, Header, Loading, Mark, Shape } from "./parts";
@@ -40,7 +40,7 @@ export function BatchPage({ store }: { store: BatchStore }) {
       <Header eyebrow={<Back />} title={batch.name} live={store.live}>
         <p class="page-description"><BatchState batch={batch} /> <span title={batch.id}>{batch.id}</span>, published {ago(batch.created_at)}{board.allow.length > 0 && `, allows ${board.allow.join(" and ")}`}</p>
       </Header>
-      <Card title="Progress" aside={board.late > 0 && <span class="bw-note">{plural(board.late, "late twin's result", "late twins' results")} dropped</span>}>
+      <Card title="Progress" id="batch-progress" aside={<ProgressAside board={board} />}>
         <div class="bw-pad">
           <Progress batch={batch} />
           {!batch.finished && !batch.cancelled && <OrderButtons name={batch.id} choices={[CANCEL]} />}
@@ -62,6 +62,16 @@ export function BatchPage({ store }: { store: BatchStore }) {
         </Card>
       )}
     </>
+  );
+}
+
+function ProgressAside({ board }: { board: Board }) {
+  return (
+    <span class="bw-note">
+      {board.late > 0 && `${plural(board.late, "late twin's result", "late twins' results")} dropped, `}
+      {board.artefacts > 0 && `${plural(board.artefacts, "artefact")} of failed attempts, `}
+      <a href={reportLink(board.batch.id)}>HTML report</a>
+    </span>
   );
 }
 

@@ -1,5 +1,5 @@
 // One test: its attempts on a line of time, and what came of them.
-import { batchLink, frame } from "./frame";
+import { artefactLink, batchLink, frame } from "./frame";
 import { marksOf } from "./batch";
 import { Card, Empty, Header, Loading, Mark } from "./parts";
 import { LEVELS } from "./recovery";
@@ -36,7 +36,7 @@ export function TestPage({ store }: { store: TestStore }) {
         {test?.verdict?.reason && <p class="bw-why">{test.verdict.reason}</p>}
       </Header>
       {!test && (store.unknown ? <Empty title="No such test">{store.unknown}.</Empty> : !store.live.trouble && <Loading what="the test" />)}
-      {test && <Card title="Attempts"><Attempts attempts={test.attempts} now={test.now} /></Card>}
+      {test && <Card title="Attempts"><Attempts test={test} /></Card>}
       {test?.measurement && (
         <Card title="Measurement">
           <dl class="bw-facts bw-pad">
@@ -50,7 +50,8 @@ export function TestPage({ store }: { store: TestStore }) {
   );
 }
 
-function Attempts({ attempts, now }: { attempts: AttemptTold[]; now: number }) {
+function Attempts({ test }: { test: TestTold }) {
+  const { attempts, now } = test;
   const first = attempts[0];
   if (!first) return <Empty title="It did not run yet">It waits for a worker.</Empty>;
   const end = Math.max(...attempts.map((one) => (one.running ? now : one.started_at + one.seconds)));
@@ -72,10 +73,29 @@ function Attempts({ attempts, now }: { attempts: AttemptTold[]; now: number }) {
             />
           </div>
           {one.cause && <p class="bw-note">{one.cause}</p>}
+          <Artefacts test={test} attempt={one.number} />
         </li>
       ))}
       <li class="bw-gantt-axis" aria-hidden="true"><span>0</span><span>{seconds(length)}, {count(attempts.length)} attempts</span></li>
     </ol>
+  );
+}
+
+function Artefacts({ test, attempt }: { test: TestTold; attempt: number }) {
+  const kept = test.artefacts.filter((one) => one.attempt === attempt);
+  if (!kept.length) return null;
+  return (
+    <ul class="bw-artefacts" aria-label={`Artefacts of attempt ${attempt}`}>
+      {kept.map((one) => {
+        const link = artefactLink(test.batch, test.test, attempt, one.name);
+        return (
+          <li key={one.name}>
+            <a href={link}>{one.name.endsWith(".png") ? <img src={link} alt="The page as it looked" loading="lazy" /> : one.name}</a>
+            <span class="bw-note"> {Math.ceil(one.size / 1024)} KB</span>
+          </li>
+        );
+      })}
+    </ul>
   );
 }
 

@@ -216,6 +216,10 @@ export interface Board {
   running_tests: string[];
   parked_tests: string[];
   late: number;
+  /**
+   * kept of all its failed attempts
+   */
+  artefacts: number;
 }
 /**
  * Verdicts of one cell of a batch's matrix.
@@ -262,6 +266,7 @@ export interface TestTold {
   measurement: {
     [k: string]: number | string | boolean | null;
   } | null;
+  artefacts: ArtefactTold[];
   /**
    * Redis's clock
    */
@@ -284,6 +289,14 @@ export interface AttemptTold {
   started_at: number;
   seconds: number;
   running: boolean;
+}
+/**
+ * Something that is kept of a failed attempt.
+ */
+export interface ArtefactTold {
+  attempt: number;
+  name: string;
+  size: number;
 }
 /**
  * What the Recovery page shows.

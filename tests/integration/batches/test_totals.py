@@ -31,6 +31,8 @@ def test_verdicts_attempts_and_durations_are_counted_once(
     assert totals.test_seconds["text"].buckets == {"1": 1}
     assert totals.attempt_seconds["firefox"].buckets == {"0.25": 1}
     assert totals.attempt_seconds["firefox"].seconds == 0.25
+    of_node = read_totals(redis_client.hgetall(totals_key("t", "w1")))
+    assert of_node.attempts == totals.attempts
     [cancelled] = [event for event in store.events(batch) if event.type == "cancelled"]
     assert cancelled.by == "alice"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 import redis
 
 from breakers import CircuitBreakerRegistry, CircuitState
+from jobs.artefacts import artefact_store
 from jobs.batches import BatchStore
+from jobs.settings import Settings
 from tests.conftest import RedisServer
 from tests.flowers import Flower, frame_of, heard
 from tests.integration.batches.conftest import Make
@@ -62,7 +65,10 @@ def test_flowers_own_pages_have_the_tabs_and_ours_have_flowers(flower: Flower) -
 
 
 def test_the_login_and_the_base_path_are_flowers(guarded: Flower) -> None:
-    for path in ("/circuits", "/recovery", "/batches", "/live/circuits", "/live/batch/b"):
+    for path in (
+        "/circuits", "/recovery", "/batches", "/live/circuits", "/live/batch/b", "/batch/b/report.html",
+        "/batch/b/artefact/1/a.png/t",
+    ):  # fmt: skip
         assert guarded.status(path, login=False) == 401, path
     page = guarded.get("/circuits")
     assert 'href="/farm/recovery"' in page
@@ -113,11 +119,31 @@ def test_a_batch_is_told_from_its_publishing_to_its_end(flower: Flower, server: 
         while test["status"] != "done":
             _, test = heard(way, "test")
         assert [one["outcome"] for one in test["attempts"]] == ["passed"]
+    assert "t0" in flower.get("/batch/told/report.html")
+    assert flower.status("/batch/none/report.html") == 404
     with flower.listen("/live/batches") as events:
         _, told = heard(events, "batches")
         assert "told" in [batch["id"] for batch in told["batches"]]
     with flower.listen("/live/batch/none") as events:
         assert "no batch" in heard(events, "unknown")[1]["message"]
+
+
+def test_artefacts_are_listed_and_fetched_and_run_nothing(
+    flower: Flower, server: RedisServer, make: type[Make]
+) -> None:
+    client = redis.Redis.from_url(server.url)
+    BatchStore(client).publish(make.header("left"), [make.spec("chrome/x")])
+    artefact_store(client, Settings(redis_url=server.url)).keep(
+        "left", "chrome/x", 1, {"page.html": b"<script>1</script>"}
+    )
+    with flower.listen("/live/batch/left/test/chrome%2Fx") as events:
+        assert heard(events, "test")[1]["artefacts"] == [{"attempt": 1, "name": "page.html", "size": 18}]
+    path = "/batch/left/artefact/1/page.html/chrome%2Fx"
+    with urllib.request.urlopen(flower.url + path, timeout=20) as answer:
+        assert answer.read() == b"<script>1</script>"
+        assert answer.headers["Content-Type"] == "text/plain"
+        assert answer.headers["Content-Security-Policy"].startswith("sandbox")
+    assert flower.status(path.replace("page.html", "gone.log")) == 404
 
 
 def test_orders_hold_for_all_and_leave_who_gave_them(
