@@ -15,7 +15,8 @@ from jobs.page import ROOT
 from jobs.page.generate import node
 
 TARGET = Path(__file__).parent / "src" / "told.ts"
-_TIMEOUT = 60.0
+# Seconds; it takes four on a quiet machine.
+_TIMEOUT = 150.0
 _MESSAGES: tuple[type[BaseModel], ...] = (
     told.Farm, told.Change, told.TransitionTold, told.Trouble, told.Batches, told.Board, told.TestTold, told.Recovery,
 )  # fmt: skip
