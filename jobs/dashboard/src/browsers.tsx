@@ -3,7 +3,7 @@ import { Card, Empty, Gauge, Mark } from "./parts";
 import type { BrowserTold } from "./told";
 import { count, now, plural, span } from "./words";
 
-const NAMES: Record<string, string> = { chrome: "Chrome", firefox: "Firefox", edge: "Edge", safari: "Safari" };
+const NAMES: Record<string, string> = { chrome: "Chrome", firefox: "Firefox", edge: "Edge", safari: "Safari", webkit: "WebKit" };
 
 export function Browsers({ browsers, show }: { browsers: BrowserTold[]; show: (name: string) => void }) {
   return (
