@@ -53,6 +53,9 @@ class Figures(NamedTuple):
     idle_redis_ms_per_worker: float
     """Processor time of Redis a second, while there is nothing to do."""
 
+    idle_bytes_per_worker: float
+    """Both ways, a second, while there is nothing to do."""
+
     clients_per_worker: float
     """Connections to Redis."""
 
@@ -68,6 +71,11 @@ class Told(NamedTuple):
     taken_in: int
     given_out: int
     cpu: float
+
+    @property
+    def moved(self) -> int:
+        """Bytes, both ways."""
+        return self.taken_in + self.given_out
 
     @classmethod
     def by(cls, client: redis.Redis) -> Told:
@@ -147,6 +155,7 @@ def measure(folder: Path, server: RedisServer, size: int, seconds: float) -> Fig
         busy_cores=(used_after - used + after.cpu - before.cpu) / took,
         idle_commands_per_worker=idle_rate / size,
         idle_redis_ms_per_worker=(rested.cpu - idle.cpu) / rest / size * 1e3,
+        idle_bytes_per_worker=(rested.moved - idle.moved) / rest / size,
         clients_per_worker=connections / size,
         kept_bytes_per_test=kept / tests,
     )
