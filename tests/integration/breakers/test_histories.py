@@ -75,7 +75,8 @@ class Histories(RuleBasedStateMachine):
         Histories.count += 1
         self.client.flushdb()
         prefix = f"history-{Histories.count}"
-        self.registry = SteeredRegistry(self.client, prefix)
+        # A busy machine is no outage.
+        self.registry = SteeredRegistry(self.client, prefix, timeout=30.0)
         self.gate = self.registry._gate
         self.clock = SteeredClock(self.client, prefix)
         self.models = {}
@@ -150,7 +151,7 @@ class Histories(RuleBasedStateMachine):
         """Whoever comes, goes on where the others are; a server that lost its scripts gets them anew."""
         if restarts:
             self.client.script_flush()
-        self.registry = SteeredRegistry(self.client, f"history-{Histories.count}")
+        self.registry = SteeredRegistry(self.client, f"history-{Histories.count}", timeout=30.0)
         self.gate = self.registry._gate
 
     @precondition(lambda self: any(model.state is CircuitState.OPEN for model in self.models.values()))
