@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from breakers.redis_url import RedisUrl
@@ -97,6 +98,27 @@ class Settings(BaseSettings):
     heartbeat_timeout: float = Field(default=1.75, gt=0)
     """Seconds of silence of a page after which it is looked into; more on an overloaded machine."""
 
+    page_url: str | None = Field(default=None, pattern=r"^https?://[^/@\s]+$")
+    """Address under which a remote browser reaches a worker's page server; ``{port}`` stands for its port."""
+
+    remote_url_chrome: SecretStr | None = None
+    """WebDriver server for Chrome: a Selenium Grid, a cloud, a chromedriver. May hold a name and a password."""
+
+    remote_url_firefox: SecretStr | None = None
+    """The same for Firefox."""
+
+    remote_url_edge: SecretStr | None = None
+    """The same for Edge."""
+
+    remote_url_safari: SecretStr | None = None
+    """The same for Safari."""
+
+    remote_url_webkit: SecretStr | None = None
+    """The same for WebKitGTK."""
+
+    remote_capabilities: dict[str, JsonValue] = Field(default_factory=dict)
+    """Capabilities for remote browsers besides our own, as JSON: what a cloud wants to be told."""
+
     launch_timeout: float = Field(default=30.0, gt=0)
     """Seconds that a browser may take to start."""
 
@@ -140,6 +162,20 @@ class Settings(BaseSettings):
     def _is_redis_url(cls, url: str) -> str:
         RedisUrl.parse(url)
         return url
+
+    @field_validator(
+        "remote_url_chrome", "remote_url_firefox", "remote_url_edge", "remote_url_safari", "remote_url_webkit"
+    )
+    @classmethod
+    def _is_webdriver_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not re.match(r"^https?://[^/\s]", url.get_secret_value()):
+            raise ValueError("must start with http:// or https://")
+        return url
+
+    def remote_url(self, browser: str) -> str | None:
+        """The WebDriver server for a browser, credentials included; None: the browser is on this machine."""
+        url: SecretStr | None = getattr(self, f"remote_url_{browser}")
+        return None if url is None else url.get_secret_value().rstrip("/")
 
 
 @cache

@@ -48,16 +48,21 @@ def driver_command(driver: str) -> tuple[str, ...]:
     return driver, "--port=0", "--enable-chrome-logs"
 
 
-def add_flags(options: ChromiumOptions, config: Settings, adjustments: Adjustments, *, no_adapter: bool) -> None:
-    """The flags that every Chromium gets. ``no_adapter`` is a fault: WebGPU without any, unless adjusted."""
+def add_flags(
+    options: ChromiumOptions, config: Settings, adjustments: Adjustments, *, no_adapter: bool, remote: bool = False
+) -> None:
+    """The flags that every Chromium gets. ``no_adapter`` is a fault: WebGPU without any, unless adjusted.
+
+    ``remote``: of the machine that it runs on nothing is known, neither its user nor its GPU.
+    """
     for flag in FLAGS:
         options.add_argument(flag)
     if config.headless:
         options.add_argument("--headless=new")
-    if sandbox_is_off():
+    if not remote and sandbox_is_off():
         options.add_argument("--no-sandbox")
     if no_adapter and not adjustments.software_adapter:
         options.add_argument("--disable-gpu")
         options.add_argument("--disable-software-rasterizer")
-    elif wants_software_adapter(config.gpu, adjusted=adjustments.software_adapter):
+    elif wants_software_adapter(config.gpu, adjusted=adjustments.software_adapter, remote=remote):
         options.add_argument("--use-webgpu-adapter=swiftshader")

@@ -20,6 +20,7 @@ from jobs.browsers.finding import LAUNCHERS, launch_for
 from jobs.browsers.launch import Launch
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.protocol import Capabilities
+from jobs.browsers.remote import without_credentials
 from jobs.settings import Settings
 from recovery import Adjustments, BrowserFailure, BrowserType
 from recovery.failures import LaunchFailure
@@ -42,6 +43,7 @@ class Finding(BaseModel):
 
     browser: BrowserType
     binary: str | None = Field(default=None, description="null: not found, or found by its driver")
+    remote: str | None = Field(default=None, description="the WebDriver server; null: it is on this machine")
     driver: str | None = None
     driver_version: str | None = None
     version: str | None = Field(default=None, description="as the running browser told")
@@ -66,12 +68,15 @@ def examine_browser(browser: BrowserType, config: Settings) -> Finding:
         launch = launch_for(browser, config, Adjustments())
     except LaunchFailure as failure:
         return Finding(browser=browser, problem=str(failure), fixes=_install(browser, str(failure)))
-    found = Finding(
-        browser=browser,
-        binary=getattr(launch.options, "binary_location", None),
-        driver=launch.driver_command[0],
-        driver_version=_driver_version(launch),
-    )
+    if launch.remote_url:
+        found = Finding(browser=browser, remote=without_credentials(launch.remote_url))
+    else:
+        found = Finding(
+            browser=browser,
+            binary=getattr(launch.options, "binary_location", None),
+            driver=launch.driver_command[0],
+            driver_version=_driver_version(launch),
+        )
     pool = SessionPool(config)
     began = time.monotonic()
     try:
@@ -79,7 +84,8 @@ def examine_browser(browser: BrowserType, config: Settings) -> Finding:
         seconds = round(time.monotonic() - began, 2)
         capabilities = session.capabilities()
     except BrowserFailure as failure:
-        return found.model_copy(update={"problem": str(failure), "fixes": _install(browser, str(failure))})
+        fixes = () if launch.remote_url else _install(browser, str(failure))
+        return found.model_copy(update={"problem": str(failure), "fixes": fixes})
     finally:
         pool.close()
     seen = {"version": session.version, "launches": True, "seconds": seconds, "capabilities": capabilities}

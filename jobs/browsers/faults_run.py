@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from jobs.browsers.failures import TestFailure
 from jobs.browsers.protocol import Fault
 from jobs.browsers.session import BrowserSession
 from jobs.specs import FaultKind
@@ -27,6 +28,8 @@ class RunFaults:
     """The faults of one attempt. ``look`` is to be asked often while the page works."""
 
     def __init__(self, faults: frozenset[FaultKind], session: BrowserSession) -> None:
+        if session.remote and (struck := sorted(faults & _OF_PROCESSES)):
+            raise TestFailure(f"the fault {struck[0].value} can't be injected: {session.browser.value} is remote")
         self._strikes = [_STRIKES[fault] for fault in sorted(faults & _STRIKES.keys())]
         self._session = session
         self.struck_at: float | None = None
@@ -132,4 +135,10 @@ _STRIKES: dict[FaultKind, Callable[[BrowserSession], None]] = {
     FaultKind.PAGE_MEMORY: _starve,
     FaultKind.WASM_MEMORY: _tell(Fault(kind="exhaust_wasm")),
     FaultKind.DEVICE_LOST: _tell(Fault(kind="lose_device")),
+}
+
+# What is done to processes, which must be on this machine.
+_OF_PROCESSES = {
+    *(FaultKind.BROWSER_KILLED, FaultKind.RENDERER_KILLED, FaultKind.GPU_PROCESS_KILLED, FaultKind.DRIVER_KILLED),
+    *(FaultKind.BROWSER_STOPPED, FaultKind.RENDERER_STOPPED, FaultKind.DRIVER_STOPPED, FaultKind.PAGE_MEMORY),
 }

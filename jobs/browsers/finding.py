@@ -9,6 +9,7 @@ from jobs.browsers.chrome import chrome
 from jobs.browsers.edge import edge
 from jobs.browsers.firefox import firefox
 from jobs.browsers.launch import Launch
+from jobs.browsers.remote import remote_launch
 from jobs.browsers.safari import safari
 from jobs.browsers.webkit import webkit
 from jobs.settings import Settings
@@ -35,13 +36,15 @@ def launch_for(browser: BrowserType, config: Settings, adjustments: Adjustments,
     """How to start the browser here.
 
     Raises:
-        LaunchFailure: it, or its driver, is not on this machine.
+        LaunchFailure: it, or its driver, is not on this machine, nor is it remote.
     """
+    if (url := config.remote_url(browser.value)) is not None:
+        return remote_launch(browser, url, config, adjustments, no_adapter=no_adapter)
     return LAUNCHERS[browser](config, adjustments, no_adapter=no_adapter)
 
 
 def installed_browsers(config: Settings) -> tuple[BrowserType, ...]:
-    """The browsers that are here with their drivers. None is started to find out."""
+    """The browsers that are here with their drivers, or remote. None is started to find out."""
     found = []
     for browser in LAUNCHERS:
         try:

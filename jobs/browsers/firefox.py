@@ -48,10 +48,7 @@ def firefox(config: Settings, adjustments: Adjustments, *, no_adapter: bool = Fa
         BrowserType.FIREFOX, "geckodriver", config.geckodriver, ("geckodriver",), "BREAKWATER_GECKODRIVER",
         also=packaged_geckodriver(),
     )  # fmt: skip
-    if config.headless:
-        options.add_argument("-headless")
-    for name, value in PREFERENCES.items():
-        options.set_preference(name, value)
+    add_preferences(options, config)
     environment = {"BREAKWATER_REAL_FIREFOX": program}
     if no_adapter and not adjustments.software_adapter:
         environment["VK_DRIVER_FILES"] = "/nonexistent"  # the fault: Vulkan finds no driver
@@ -62,3 +59,11 @@ def firefox(config: Settings, adjustments: Adjustments, *, no_adapter: bool = Fa
     # With port 0 it would refuse every Host header but that of port 0; and every Firefox would want 9222 for BiDi.
     command = (driver, "--host", "127.0.0.1", "--port", str(free_port()), "--websocket-port", str(free_port()))
     return Launch(BrowserType.FIREFOX, command, LISTENING, options, environment)
+
+
+def add_preferences(options: FirefoxOptions, config: Settings) -> None:
+    """What every Firefox is told, wherever it runs."""
+    if config.headless:
+        options.add_argument("-headless")
+    for name, value in PREFERENCES.items():
+        options.set_preference(name, value)

@@ -24,6 +24,8 @@ from recovery.failures import LaunchFailure
 
 log = logging.getLogger("breakwater.browsers")
 
+BrowserOptions = ChromiumOptions | FirefoxOptions | SafariOptions | WebKitGTKOptions
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -34,8 +36,11 @@ class Launch:
     listening: str | int
     """The driver's port; or a pattern for its output line that tells it, in group 1."""
 
-    options: ChromiumOptions | FirefoxOptions | SafariOptions | WebKitGTKOptions
+    options: BrowserOptions
     environment: dict[str, str] = field(default_factory=dict)
+    remote_url: str | None = field(default=None, repr=False)
+    """Another one's WebDriver server, with its credentials; then there is no driver to start."""
+
     needs_display: bool = False
     """It can't run without a screen: the session gives it a virtual one."""
 
@@ -93,6 +98,7 @@ def sandbox_is_off() -> bool:
     return True
 
 
-def wants_software_adapter(gpu: str, *, adjusted: bool) -> bool:
-    """Whether WebGPU is to run on a software adapter: asked for, or no GPU is to be seen."""
-    return adjusted or gpu == "software" or (gpu == "auto" and not any(Path("/dev/dri").glob("render*")))
+def wants_software_adapter(gpu: str, *, adjusted: bool, remote: bool = False) -> bool:
+    """Whether WebGPU is to run on a software adapter: asked for, or no GPU is to be seen on this machine."""
+    unseen = not remote and not any(Path("/dev/dri").glob("render*"))
+    return adjusted or gpu == "software" or (gpu == "auto" and unseen)

@@ -43,8 +43,10 @@ class PageServer:
     Start it in the process that uses it, after any fork: threads don't survive one.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, public_url: str | None = None) -> None:
+        """``public_url``: the origin as browsers see it, where that is another; ``{port}`` stands for our port."""
         self._host = host
+        self._public_url = public_url
         self._port = port
         self._links: dict[str, PageLink] = {}
         self._numbers = itertools.count(1)
@@ -61,6 +63,8 @@ class PageServer:
     @property
     def origin(self) -> str:
         """The origin of every page that it serves."""
+        if self._public_url is not None:
+            return _without_default_port(self._public_url.replace("{port}", str(self._port)))
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 
@@ -166,3 +170,9 @@ class PageServer:
         await stopping.wait()
         server.stop()
         await server.close_all_connections()
+
+
+def _without_default_port(origin: str) -> str:
+    """As browsers write it in their Origin header."""
+    default = ":80" if origin.startswith("http://") else ":443"
+    return origin.removesuffix(default)

@@ -119,7 +119,7 @@ class SessionPool:
         if self._server is None:
             for root in (self._config.scratch_dir, MEMORY_DISK):
                 sweep(root)  # what sessions of dead workers left
-            server = PageServer(host=self._config.page_host)
+            server = PageServer(host=self._config.page_host, public_url=self._config.page_url)
             try:
                 server.start()
             except OSError as error:

@@ -79,6 +79,8 @@ def _lines(finding: Finding) -> Lines:
     lines: Lines = []
     if finding.binary:
         lines.append(("binary", finding.binary))
+    if finding.remote:
+        lines.append(("remote", finding.remote))
     if finding.driver:
         lines.append(("driver", f"{finding.driver} ({finding.driver_version or 'version unknown'})"))
     if finding.capabilities is not None:

@@ -1,0 +1,223 @@
+"""Remote browsers: a chromedriver that somebody else started, behind a proxy that wants a password, elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from jobs.browsers.failures import TestFailure
+from jobs.browsers.finding import installed_browsers, launch_for
+from jobs.browsers.pool import SessionPool
+from jobs.browsers.runner import run_test
+from jobs.models import catalogue
+from jobs.ports import free_port
+from jobs.processes import OwnedProcess
+from jobs.settings import Settings
+from jobs.specs import FaultKind, FaultSpec, Measurement, Platform, TestSpec
+from recovery import Adjustments, BrowserFailure, BrowserType, FailureType, categorize_browser_failure
+from recovery.failures import LaunchFailure, TimeoutFailure
+from tests.browser.owners import wait_until
+
+MODEL = "bert-base-uncased"
+PASSWORD = "gehe!m/word"  # noqa: S105
+# Asks for the password, then passes everything on: what a Grid behind a reverse proxy does.
+PROXY = """
+import asyncio, sys
+async def pipe(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data); await writer.drain()
+    except OSError: pass
+    finally: writer.close()
+async def serve(reader, writer):
+    head = await reader.readuntil(b"\\r\\n\\r\\n")
+    if sys.argv[3].encode() not in head:
+        writer.write(b"HTTP/1.1 401 Unauthorized\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+        return writer.close()
+    to_reader, to_writer = await asyncio.open_connection("127.0.0.1", int(sys.argv[2]))
+    to_writer.write(head)
+    await asyncio.gather(pipe(reader, to_writer), pipe(to_reader, writer))
+async def main():
+    async with await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1])) as server:
+        print("serving", flush=True); await server.serve_forever()
+asyncio.run(main())
+"""
+
+
+class Elsewhere:
+    """A chromedriver of another's, and a proxy before it."""
+
+    def __init__(self, root: Path) -> None:
+        from jobs.scratch import ScratchFolder  # noqa: PLC0415
+
+        chromedriver = shutil.which("chromedriver")
+        assert chromedriver is not None, "run `make setup`"
+        port, self.port = free_port(), free_port()
+        token = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+        self.driver = OwnedProcess([chromedriver, f"--port={port}"], scratch=ScratchFolder(root))
+        self.proxy = OwnedProcess(
+            ["python3", "-c", PROXY, str(self.port), str(port), token], scratch=ScratchFolder(root)
+        )
+        self.driver.start()
+        self.proxy.start()
+        wait_until(lambda: "successfully" in self.driver.log_tail(), "chromedriver listens")
+        wait_until(lambda: "serving" in self.proxy.log_tail(), "the proxy listens")
+
+    @property
+    def url(self) -> str:
+        return f"http://user:{PASSWORD.replace('/', '%2F')}@127.0.0.1:{self.port}"
+
+    def browsers(self) -> list[psutil.Process]:
+        return [member for member in self.driver.members() if "--type=" not in " ".join(member.cmdline())
+                and member.name() in {"chromium", "chrome"}]  # fmt: skip
+
+    def stop(self) -> None:
+        self.proxy.stop()
+        self.driver.stop()
+
+
+def own_address() -> str:
+    """The address of this machine's that its route to the world has; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Elsewhere]:
+    with tempfile.TemporaryDirectory(prefix="bw") as folder:
+        there = Elsewhere(Path(folder))
+        yield there
+        there.stop()
+
+
+@pytest.fixture(scope="module")
+def pool(elsewhere: Elsewhere) -> Iterator[SessionPool]:
+    """The page is served at this machine's outer address: what a browser on another machine would ask for."""
+    config = Settings(
+        remote_url_chrome=SecretStr(elsewhere.url),
+        remote_capabilities={"goog:chromeOptions": {"args": ["--no-sandbox"]}},
+        page_host="0.0.0.0",  # noqa: S104
+        page_url=f"http://{own_address()}:{{port}}",
+        gpu="software",
+    )
+    pool = SessionPool(config)
+    yield pool
+    pool.close()
+    wait_until(lambda: not elsewhere.browsers(), "the remote session is ended", 5)
+
+
+def run(pool: SessionPool, platform: Platform, *faults: FaultKind) -> Measurement:
+    spec = TestSpec(
+        id="test", browser=BrowserType.CHROME, model=MODEL, model_type=catalogue()[MODEL].type, platform=platform,
+        timeout=60, faults=tuple(FaultSpec(kind=kind) for kind in faults),
+    )  # fmt: skip
+    return run_test(spec, 1, BrowserType.CHROME, Adjustments(), pool, lambda: False)
+
+
+@pytest.mark.parametrize("platform", [Platform.WASM, Platform.WEBGPU])
+def test_the_same_tests_run_there_and_stay_warm(pool: SessionPool, platform: Platform) -> None:
+    result = run(pool, platform)
+    session = pool.session
+    assert result.backend is platform
+    assert result.max_abs_error <= result.tolerance
+    run(pool, platform)
+    assert pool.session is session
+    assert session is not None
+    assert session.capabilities().cross_origin_isolated
+
+
+def test_a_browser_that_dies_there_is_a_crash_and_a_new_one_is_started(pool: SessionPool, elsewhere: Elsewhere) -> None:
+    run(pool, Platform.WASM)
+    session = pool.session
+    assert session is not None
+    session.link.hold_offers(held=True)
+    began = time.monotonic()
+
+    def kill_when_at_work() -> bool:
+        if session.link.offer_waits:
+            for browser in elsewhere.browsers():
+                browser.send_signal(signal.SIGKILL)
+        return False
+
+    with pytest.raises(BrowserFailure) as caught:
+        session.run_model(_command(pool), 60, kill_when_at_work)
+    assert time.monotonic() - began < 15
+    seen = categorize_browser_failure(caught.value, {})
+    assert seen.failure_type is FailureType.CRASH, seen
+    assert run(pool, Platform.WASM).backend is Platform.WASM
+    assert pool.session is not session
+
+
+def _command(pool: SessionPool) -> object:
+    from jobs.browsers.protocol import Run  # noqa: PLC0415
+
+    assert pool.session is not None
+    url = pool.session.link.offer(Path(__file__))
+    return lambda name: Run(id=name, model_url=url, platform=Platform.WASM, inputs=(), runs=1)
+
+
+def test_a_hung_page_there_is_seen_by_its_pulse(pool: SessionPool) -> None:
+    with pytest.raises(TimeoutFailure) as caught:
+        run(pool, Platform.WASM, FaultKind.PAGE_HUNG)
+    assert caught.value.evidence.budget_spent is None
+    run(pool, Platform.WASM)
+
+
+def test_a_fault_that_can_not_be_injected_there_is_not_passed_over(pool: SessionPool) -> None:
+    with pytest.raises(TestFailure, match="browser_killed can't be injected: chrome is remote"):
+        run(pool, Platform.WASM, FaultKind.BROWSER_KILLED)
+
+
+def test_no_log_message_or_artefact_holds_the_password(
+    elsewhere: Elsewhere, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    told: list[str] = []
+    wrong = elsewhere.url.replace("user:", "nobody:")
+    for url in (elsewhere.url, wrong, elsewhere.url.replace(str(elsewhere.port), "1")):
+        config = Settings(remote_url_chrome=SecretStr(url), gpu="software")
+        assert BrowserType.CHROME in installed_browsers(config)
+        told += [repr(config), str(config), repr(launch_for(BrowserType.CHROME, config, Adjustments()))]
+        pool = SessionPool(config)
+        try:
+            pool.begin_attempt()
+            with pytest.raises(BrowserFailure) as caught:
+                # Without --no-sandbox, which as root even the right password doesn't help.
+                pool.session_for(BrowserType.CHROME, Adjustments())
+            told += [str(caught.value), repr(caught.value.__cause__), caught.value.evidence.model_dump_json()]
+            told += [content.decode(errors="replace") for content in pool.artefacts({}).values()]
+        finally:
+            pool.close()
+    monkeypatch.setenv("BREAKWATER_REMOTE_URL_CHROME", "ftp://user:geheim@host/")
+    with pytest.raises(ValidationError):
+        Settings()
+    everything = "\n".join([*told, caplog.text])
+    assert caplog.text
+    for secret in (PASSWORD, PASSWORD.replace("/", "%2F"), base64.b64encode(PASSWORD.encode()).decode()[:-4]):
+        assert secret not in everything
+
+
+def test_a_remote_that_could_not_reach_the_page_is_told_before_anything_starts() -> None:
+    config = Settings(remote_url_chrome=SecretStr("https://grid.example/wd/hub"))
+    with pytest.raises(LaunchFailure, match=re.escape("set BREAKWATER_PAGE_HOST and BREAKWATER_PAGE_URL")):
+        launch_for(BrowserType.CHROME, config, Adjustments())
+
+
+def test_a_remote_that_is_away_is_a_launch_failure() -> None:
+    pool = SessionPool(Settings(remote_url_chrome=SecretStr(f"http://127.0.0.1:{free_port()}")))
+    with pytest.raises(LaunchFailure):
+        pool.session_for(BrowserType.CHROME, Adjustments())
+    pool.close()
