@@ -49,22 +49,25 @@ def remote_launch(
             Evidence(browser=browser, phase=Phase.LAUNCH),
         )
     options = _OPTIONS[browser]()
-    trusted = config.page_url if config.page_url and config.page_url.startswith("http://") else None
     if isinstance(options, ChromiumOptions):
         add_flags(options, config, adjustments, no_adapter=no_adapter, remote=True)
-        if trusted:  # WebGPU, WebNN and wasm threads want a secure context
-            options.add_argument(f"--unsafely-treat-insecure-origin-as-secure={_any_port(trusted)}")
     elif isinstance(options, FirefoxOptions):
         add_preferences(options, config)
-        if trusted:
-            options.set_preference("dom.securecontext.allowlist", str(urlsplit(trusted).hostname))
     _add_capabilities(options, config.remote_capabilities)
     return Launch(browser, (), 0, options, remote_url=url)
 
 
-def _any_port(url: str) -> str:
-    """The origin as Chromium takes it; where the port is not known yet, a pattern of every port of the host."""
-    return url.replace("{port}", "*")
+def trust_origin(options: BrowserOptions, origin: str) -> None:
+    """Let the browser take our page's origin for secure where it is neither https nor on its own machine.
+
+    WebGPU, WebNN and wasm threads are for secure pages only.
+    """
+    if origin.startswith("https://") or urlsplit(origin).hostname in _HERE:
+        return
+    if isinstance(options, ChromiumOptions):
+        options.add_argument(f"--unsafely-treat-insecure-origin-as-secure={origin}")
+    elif isinstance(options, FirefoxOptions):
+        options.set_preference("dom.securecontext.allowlist", str(urlsplit(origin).hostname))
 
 
 def _add_capabilities(options: object, given: Mapping[str, object]) -> None:

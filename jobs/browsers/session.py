@@ -24,7 +24,7 @@ from jobs.browsers.local_driver import LocalDriver
 from jobs.browsers.page_link import LinkClosed, PageLink
 from jobs.browsers.page_server import PageServer
 from jobs.browsers.protocol import Capabilities, PageError, PagePhase, Probe, Result, Run
-from jobs.browsers.remote import RemoteDriver
+from jobs.browsers.remote import RemoteDriver, trust_origin
 from jobs.browsers.tabs import replace_hung_tab
 from jobs.browsers.trace import Trace
 from jobs.browsers.watching import DriverEnd, Watch
@@ -115,6 +115,7 @@ class BrowserSession:
     def _start_driver(self) -> None:
         if isinstance(self._end, RemoteDriver):
             self._end.introduce(self._client)
+            trust_origin(self._launch.options, self._server.origin)
         self._client.remote_server_addr = self._end.start()
         self._driver = WebDriver(
             self._client.remote_server_addr, options=self._launch.options, client_config=self._client

@@ -6,11 +6,10 @@ import base64
 import logging
 import re
 import shutil
-import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -24,6 +23,7 @@ from jobs.browsers.runner import run_test
 from jobs.models import catalogue
 from jobs.ports import free_port
 from jobs.processes import OwnedProcess
+from jobs.scratch import ScratchFolder
 from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Measurement, Platform, TestSpec
 from recovery import Adjustments, BrowserFailure, BrowserType, FailureType, categorize_browser_failure
@@ -60,8 +60,6 @@ class Elsewhere:
     """A chromedriver of another's, and a proxy before it."""
 
     def __init__(self, root: Path) -> None:
-        from jobs.scratch import ScratchFolder  # noqa: PLC0415
-
         chromedriver = shutil.which("chromedriver")
         assert chromedriver is not None, "run `make setup`"
         port, self.port = free_port(), free_port()
@@ -119,12 +117,14 @@ def pool(elsewhere: Elsewhere) -> Iterator[SessionPool]:
     wait_until(lambda: not elsewhere.browsers(), "the remote session is ended", 5)
 
 
-def run(pool: SessionPool, platform: Platform, *faults: FaultKind) -> Measurement:
+def run(
+    pool: SessionPool, platform: Platform, *faults: FaultKind, should_stop: Callable[[], bool] = lambda: False
+) -> Measurement:
     spec = TestSpec(
         id="test", browser=BrowserType.CHROME, model=MODEL, model_type=catalogue()[MODEL].type, platform=platform,
         timeout=60, faults=tuple(FaultSpec(kind=kind) for kind in faults),
     )  # fmt: skip
-    return run_test(spec, 1, BrowserType.CHROME, Adjustments(), pool, lambda: False)
+    return run_test(spec, 1, BrowserType.CHROME, Adjustments(), pool, should_stop)
 
 
 @pytest.mark.parametrize("platform", [Platform.WASM, Platform.WEBGPU])
@@ -143,30 +143,24 @@ def test_a_browser_that_dies_there_is_a_crash_and_a_new_one_is_started(pool: Ses
     run(pool, Platform.WASM)
     session = pool.session
     assert session is not None
-    session.link.hold_offers(held=True)
-    began = time.monotonic()
+    began, looks = time.monotonic(), 0
 
-    def kill_when_at_work() -> bool:
-        if session.link.offer_waits:
+    def kill_at_the_third_look() -> bool:
+        """Asked while the page waits for a model that the stalled server never gives it."""
+        nonlocal looks
+        looks += 1
+        if looks == 3:
             for browser in elsewhere.browsers():
-                browser.send_signal(signal.SIGKILL)
+                browser.kill()
         return False
 
     with pytest.raises(BrowserFailure) as caught:
-        session.run_model(_command(pool), 60, kill_when_at_work)
+        run(pool, Platform.WASM, FaultKind.ASSET_STALLED, should_stop=kill_at_the_third_look)
     assert time.monotonic() - began < 15
     seen = categorize_browser_failure(caught.value, {})
     assert seen.failure_type is FailureType.CRASH, seen
     assert run(pool, Platform.WASM).backend is Platform.WASM
     assert pool.session is not session
-
-
-def _command(pool: SessionPool) -> object:
-    from jobs.browsers.protocol import Run  # noqa: PLC0415
-
-    assert pool.session is not None
-    url = pool.session.link.offer(Path(__file__))
-    return lambda name: Run(id=name, model_url=url, platform=Platform.WASM, inputs=(), runs=1)
 
 
 def test_a_hung_page_there_is_seen_by_its_pulse(pool: SessionPool) -> None:
