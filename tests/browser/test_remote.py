@@ -10,6 +10,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -78,8 +79,13 @@ class Elsewhere:
         return f"http://user:{PASSWORD.replace('/', '%2F')}@127.0.0.1:{self.port}"
 
     def browsers(self) -> list[psutil.Process]:
-        return [member for member in self.driver.members() if "--type=" not in " ".join(member.cmdline())
-                and member.name() in {"chromium", "chrome"}]  # fmt: skip
+        """Main processes of the browsers that run there; its driver leaves dead ones unreaped."""
+        found = []
+        for member in self.driver.members():
+            with suppress(psutil.NoSuchProcess):
+                if member.name() in {"chromium", "chrome"} and "--type=" not in " ".join(member.cmdline()):
+                    found.append(member)
+        return found
 
     def stop(self) -> None:
         self.proxy.stop()
