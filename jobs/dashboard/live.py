@@ -9,25 +9,19 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import redis
-
-from breakers import BreakerError
-from breakers.events import StateChanged, from_stream
-from breakers.keys import Keys
 from jobs.artefacts import artefact_store
 from jobs.batches import UnknownBatch
-from jobs.connections import connect
 from jobs.dashboard.board import BoardReader
 from jobs.dashboard.channel import Channel, Listener, event
 from jobs.dashboard.reading import Reader, Reading, states_of
 from jobs.dashboard.samples import Samples
 from jobs.dashboard.told import Batches, Board, Change, Farm, Standing, TestTold, TransitionTold, Trouble
+from jobs.dashboard.transitions import AWAY, Transitions
 from jobs.routing import SIMULATION_QUEUE
 from jobs.settings import Settings
 from jobs.worker import Backend
@@ -42,14 +36,9 @@ MOST_TIME = 0.05
 AFTER_TRANSITION = 0.2
 # Seconds without an answer after which Redis counts as away.
 PATIENCE = 3.0
-# Transitions that a page begins with.
-TRANSITIONS_KEPT = 500
-# Milliseconds that one read of the stream waits.
-_BLOCK_MS = 2000
 # Seconds that a batch or a test which nobody looks at any more is remembered.
 _WATCHED_KEPT = 60.0
 
-_AWAY = (redis.RedisError, BreakerError, OSError)
 _T = TypeVar("_T")
 
 
@@ -69,7 +58,7 @@ class Live:
         self._config = config
         self._reader = Reader(self.backend)
         self._samples = Samples()
-        self._transitions: deque[TransitionTold] = deque(maxlen=TRANSITIONS_KEPT)
+        self._transitions = Transitions(config, self._begun, self._happened, self._lost)
         self._trouble: Trouble | None = None
         self._watched: dict[tuple[str, str], _Watched] = {}
         self._last_batches: Batches | None = None
@@ -77,12 +66,11 @@ class Live:
         self._tasks: list[asyncio.Task[None]] = []
         # One thread: readings wait for each other, and leave Flower's own threads alone.
         self._thread = ThreadPoolExecutor(1, "breakwater-dashboard")
-        self._stream_thread = ThreadPoolExecutor(1, "breakwater-transitions")
 
     def start(self) -> None:
         """Begin to read, in the running event loop."""
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._follow())]
+            self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._transitions.follow())]
 
     async def stop(self) -> None:
         """End reading, and let every page go."""
@@ -92,8 +80,8 @@ class Live:
         self._tasks.clear()
         for channel in (self.farm, self.batches, self.recovery, *(one.channel for one in self._watched.values())):
             channel.close()
-        for thread in (self._thread, self._stream_thread):
-            thread.shutdown(wait=False)
+        self._transitions.close()
+        self._thread.shutdown(wait=False)
         self.backend.registry.close()
 
     @property
@@ -173,7 +161,7 @@ class Live:
             self._wake.clear()
             try:
                 await self._read_once()
-            except _AWAY as error:
+            except AWAY as error:
                 self._lost(error)
             except Exception as error:
                 log.exception("a reading of the farm failed")
@@ -247,14 +235,13 @@ class Live:
 
     def _whole_farm(self, after: str = "") -> bytes:
         assert self.reading is not None
-        missed = [one for one in self._transitions if _place(one.id) > _place(after)] if after else self._transitions
         farm = Farm(
             standing=self._standing(self.reading),
             circuits=tuple(self.reading.circuits.values()),
             samples=self._samples.kept,
-            transitions=tuple(missed),
+            transitions=self._transitions.after(after),
         )
-        return event("farm", farm, self._transitions[-1].id if self._transitions else None)
+        return event("farm", farm, self._transitions.last_id)
 
     # Redis away and back
 
@@ -287,43 +274,11 @@ class Live:
 
     # Transitions
 
-    async def _follow(self) -> None:
-        """Tell of each transition as it happens. A stream: what happened while Redis was away is told later."""
-        stream, last = Keys(self._config.key_prefix).events, ""
-        client = connect(self._config.redis_url)
-        try:
-            while True:
-                try:
-                    if not last:
-                        last = self._begin(await self._in_stream(client.xrevrange, stream, "+", "-", TRANSITIONS_KEPT))
-                    reply = await self._in_stream(client.xread, {stream: last}, 500, _BLOCK_MS)
-                    for entry_id, fields in reply[0][1] if reply else ():
-                        last = entry_id.decode()
-                        self._happened(last, fields)
-                except _AWAY as error:
-                    self._lost(error)
-                    await asyncio.sleep(WATCHED)
-        finally:
-            client.close()
-
-    async def _in_stream(self, call: Callable[..., Any], *args: Any) -> Any:
-        """Make a call that waits, in the thread that does nothing but wait for transitions."""
-        return await asyncio.get_running_loop().run_in_executor(self._stream_thread, call, *args)
-
-    def _begin(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> str:
-        for entry_id, fields in reversed(entries):
-            told = transition_told(entry_id.decode(), fields)
-            if told is not None:
-                self._transitions.append(told)
+    def _begun(self) -> None:
         if self.reading is not None:
             self.farm.tell(self._whole_farm())
-        return entries[0][0].decode() if entries else "0"
 
-    def _happened(self, entry_id: str, fields: dict[bytes, bytes]) -> None:
-        told = transition_told(entry_id, fields)
-        if told is None:
-            return
-        self._transitions.append(told)
+    def _happened(self, told: TransitionTold) -> None:
         self.farm.tell(event("transition", told, told.id))
         self._wake.set()
         for call in self.on_transition:
@@ -343,25 +298,3 @@ class _Watched:
         self.channel = Channel()
         self.last: Board | TestTold | None = None
         self.seen = time.monotonic()
-
-
-def transition_told(entry_id: str, fields: dict[bytes, bytes]) -> TransitionTold | None:
-    """A change of state as the stream holds it; None: something else."""
-    change = from_stream({name.decode(): value.decode() for name, value in fields.items()})
-    if not isinstance(change, StateChanged):
-        return None
-    return TransitionTold(
-        id=entry_id,
-        name=change.name,
-        at=change.at,
-        previous=change.previous.value,
-        state=change.state.value,
-        reason=change.reason,
-        open_seconds=change.open_seconds,
-    )
-
-
-def _place(event_id: str) -> tuple[int, int]:
-    """An id of a stream, to be compared. One that isn't one comes first."""
-    milliseconds, _, number = event_id.partition("-")
-    return (int(milliseconds), int(number or 0)) if milliseconds.isdigit() and (number or "0").isdigit() else (0, 0)

@@ -1,4 +1,4 @@
-"""Read how the farm stands, in a few trips whatever its size. Blocking: live.py calls it in a thread of its own."""
+"""Read how the farm stands, in a few trips and one for each open batch. Blocking: live.py calls it in a thread."""
 
 from __future__ import annotations
 
