@@ -7,8 +7,9 @@ from pathlib import Path
 
 from celery import Celery
 
-from jobs import signing
+from jobs import queue_guard, signing
 
+queue_guard.install()
 app = Celery("breakwater")
 app.config_from_object("celeryconfig")
 if signing.is_on():

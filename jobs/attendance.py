@@ -5,6 +5,7 @@ A bootstep of Celery's consumer: it stops with a lost broker connection, and sta
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -18,7 +19,8 @@ from celery.worker import state as worker_state
 
 from jobs import tasks
 from jobs.app import app
-from jobs.batches import Node, Reaper
+from jobs.batches import Node, Owner, Reaper, StaleAttempt
+from jobs.batches.unmanned import UnmannedFarm
 from jobs.leaving import leave, leave_at
 from jobs.settings import settings
 from jobs.worker import BOOT, Backend
@@ -28,6 +30,8 @@ log = logging.getLogger("breakwater.worker")
 # Seconds between two rounds, and seconds without one after which others take this worker for gone.
 INTERVAL = 1.0
 PRESENCE = 6.0
+# Tests that nobody serves, sent on in one round: a few trips each, while this process does nothing else.
+MOST_UNSERVED = 20
 
 
 class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -39,6 +43,8 @@ class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
         super().__init__(consumer, **options)
         self._backend = Backend(settings())
         self._reaper = Reaper(self._backend.store)
+        owner = Owner(node=consumer.hostname, boot=BOOT, pid=os.getpid())
+        self._unmanned = UnmannedFarm(self._backend.store, self._backend.presence, owner, settings().unserved_seconds)
         self._queues: tuple[str, ...] = ()
         self._drained = False
         self._away = False
@@ -73,7 +79,10 @@ class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
             self._drained = self._backend.presence.announce(self._node(consumer), PRESENCE)
             self._keep_away(consumer)
             self._backend.presence.keep_sessions(consumer.hostname, psutil.pid_exists, PRESENCE)
-            self._reaper.tick(lambda claim: tasks.worker_lost(self._backend, claim))
+            if self._reaper.tick(lambda claim: tasks.worker_lost(self._backend, claim)):
+                for claim in self._unmanned.claims(MOST_UNSERVED):
+                    with contextlib.suppress(StaleAttempt):  # a worker came after all
+                        tasks.nobody_serves(self._backend, claim)
         except redis.RedisError as error:  # the consumer's own connection notices too, and is made anew
             log.warning("Redis does not answer: %s", error)
 

@@ -41,6 +41,12 @@ class Settings(BaseSettings):
     batch_expiry_seconds: int = Field(default=7 * 24 * 3600, gt=0)
     """Seconds that a finished batch's keys, and artefacts, are kept."""
 
+    batch_longest_seconds: float = Field(default=7 * 24 * 3600, gt=0)
+    """Seconds after which a batch that is not finished is cancelled."""
+
+    unserved_seconds: float = Field(default=20.0, ge=1)
+    """Seconds that a queue may be without a worker before its tests go to another browser, or end as errors."""
+
     artefact_megabytes: int = Field(default=64, ge=0)
     """Megabytes of Redis that the artefacts of failed attempts may take, all batches together; 0: keep none."""
 

@@ -20,6 +20,7 @@ from jobs.batches import Claim, Owner, Progress, Reaper, StaleAttempt
 from jobs.batches.events import BatchEvent
 from jobs.batches.unmanned import UnmannedQueues
 from jobs.connections import REDIS_ABSENCE
+from jobs.settings import settings
 from jobs.worker import BOOT, Backend
 from recovery import BrowserType, ModelType
 
@@ -67,7 +68,7 @@ class Waiting:
         self._tend = tend
         self._reaper = Reaper(backend.store)
         owner = Owner(node="client", boot=BOOT, pid=os.getpid())
-        self._unmanned = UnmannedQueues(backend.store, backend.presence, batch, owner)
+        self._unmanned = UnmannedQueues(backend.store, backend.presence, batch, owner, settings().unserved_seconds)
         self._after = "0"
         self._next_round = 0.0
         self._open: Mapping[str, CircuitView] = {}

@@ -37,6 +37,7 @@ class Backend:
             prefix=config.key_prefix,
             lease_seconds=config.lease_seconds,
             expiry_seconds=config.batch_expiry_seconds,
+            longest_seconds=config.batch_longest_seconds,
             patience=patience,
         )
         self.presence = Presence(self.client, prefix=config.key_prefix)

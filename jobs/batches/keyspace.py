@@ -5,6 +5,7 @@ The layout of all keys is described once, at the head of layout.lua, which is pr
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from importlib import resources
 from typing import Any
@@ -14,6 +15,9 @@ from redis.commands.core import Script
 
 from jobs.batches.message import MessageTemplate, app_template
 from jobs.connections import patiently
+
+LOW = "\x06\x166"
+"""What kombu adds to a queue's name for the list of its priority 6; see layout.lua."""
 
 # The keys of one batch, in layout.lua's order; the last two are prefixes that a queue's name completes.
 _OF_BATCH = ("", ":rows", ":specs", ":history", ":verdicts", ":counts", ":events", ":parked", ":queued:", ":feed:")
@@ -42,7 +46,8 @@ class Keyspace:
 
     ``client`` must give bytes (redis-py's default). ``lease_seconds``: an attempt that is not renewed for so long is
     sent on. ``expiry_seconds``: a finished batch is kept for so long. ``messages``: how a queue message is written;
-    by default as the application of this package would. ``patience``: seconds that a script is tried again for while
+    by default as the application of this package would. ``longest_seconds``: an unfinished
+    batch is cancelled after that. ``patience``: seconds that a script is tried again for while
     Redis is away; each of them may be, as it is fenced or names its call.
     """
 
@@ -53,6 +58,7 @@ class Keyspace:
         *,
         lease_seconds: float = 6.0,
         expiry_seconds: int = 7 * 24 * 3600,
+        longest_seconds: float = math.inf,
         patience: float = 0.0,
         messages: MessageTemplate | None = None,
     ) -> None:
@@ -60,6 +66,7 @@ class Keyspace:
         self.prefix = prefix
         self.lease_seconds = lease_seconds
         self.expiry_seconds = expiry_seconds
+        self.longest_seconds = longest_seconds
         self.patience = patience
         self._given_messages = messages
         self._batch_scripts = Scripts(client, prelude=read_lua("layout"))

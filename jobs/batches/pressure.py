@@ -7,13 +7,11 @@ from collections.abc import Iterable
 
 import redis
 
-from jobs.batches.keyspace import Keyspace
+from jobs.batches.keyspace import LOW, Keyspace
 from jobs.batches.values import FarmFull
 
 # The part of Redis's memory limit that publishing leaves to the work itself: histories, verdicts, events.
 _LEFT_TO_WORK = 0.15
-# The name that kombu gives to the list of its priority 6; see layout.lua.
-_LOW = "\x06\x166"
 
 
 class Pressure(Keyspace):
@@ -25,7 +23,7 @@ class Pressure(Keyspace):
         with self.client.pipeline(transaction=False) as pipe:
             for name in names:
                 pipe.llen(name)
-                pipe.llen(name + _LOW)
+                pipe.llen(name + LOW)
             lengths = pipe.execute()
         return {name: lengths[2 * index] + lengths[2 * index + 1] for index, name in enumerate(names)}
 

@@ -5,6 +5,7 @@ Killed in the middle, it loses nothing: an entry is removed only by the script t
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import uuid
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from jobs.batches.keyspace import redis_time
 from jobs.batches.store import BatchStore
-from jobs.batches.values import Claim, StaleAttempt
+from jobs.batches.values import Claim, StaleAttempt, UnknownBatch
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +102,17 @@ class Reaper:
         # A few batches a tick, in turn.
         start = self._rounds * _BATCHES % len(opened) if opened else 0
         self._rounds += 1
-        return sum(self._store.requeue_strays(batch, _STRAYS) for batch in opened[start : start + _BATCHES])
+        some = opened[start : start + _BATCHES]
+        for batch in some:
+            self._end_if_abandoned(batch)
+        return sum(self._store.requeue_strays(batch, _STRAYS) for batch in some)
+
+    def _end_if_abandoned(self, batch: str) -> None:
+        """Cancel a batch that is open for too long; the next ticks close its tests."""
+        with contextlib.suppress(UnknownBatch):
+            if redis_time(self._store.client) - self._store.header(batch).created_at > self._store.longest_seconds:
+                log.warning("batch %s is not finished after %g s: cancelled", batch, self._store.longest_seconds)
+                self._store.cancel(batch, by="reaper", why="abandoned")
 
     def _repeat(self, step: Callable[[str], bool], batch: str) -> None:
         for _ in range(_PIECES):

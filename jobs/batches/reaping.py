@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jobs.batches.keyspace import Keyspace, text
+from jobs.batches.keyspace import LOW, Keyspace, text
 from jobs.batches.rows import Row
 
 # Seconds that a test may be queued while its queue is empty. Between a worker's BRPOP and its claim lie milliseconds.
 STRAY_SECONDS = 5.0
+
+# Where a message bears the id of its task, "<batch>:<test>:<attempt>".
+_TASK_OF = re.compile(rb'"id": "([A-Za-z0-9._-]+):')
 
 
 class TestKey(NamedTuple):
@@ -62,6 +66,25 @@ class Reaping(Keyspace):
                 message = self.messages.write(row.queue, batch, text(test), row.number)
                 self.run("requeue", batch, test, row.number, message, pipe=pipe)
             return sum(pipe.execute())
+
+    def drop_dead(self, queue: str, most: int) -> int:
+        """Remove messages of batches that are finished, or gone, from the old end of a queue; how many it were.
+
+        Workers drop them as they come. Where no worker comes, they would lie there for ever. Two trips.
+        """
+        dropped = 0
+        for name in (queue, queue + LOW):
+            messages: Any = self.client.lrange(name, -most, -1)
+            owners = [_TASK_OF.search(message) for message in messages]
+            with self.client.pipeline(transaction=False) as pipe:
+                for owner in owners:
+                    pipe.hget(self.key(owner[1].decode() if owner else ""), "state")
+                states = pipe.execute() if messages else []
+                for message, state in zip(messages, states, strict=True):
+                    if state != b"open":
+                        pipe.lrem(name, -1, message)
+                dropped += sum(pipe.execute())
+        return dropped
 
     def unfinished(self) -> tuple[list[str], list[str], list[str]]:
         """Ids of batches that are open, that have messages left to feed, and that are being cancelled. One trip."""

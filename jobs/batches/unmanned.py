@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
 from collections.abc import Iterator
 
 from jobs.batches.presence import Presence
 from jobs.batches.store import BatchStore
-from jobs.batches.values import Claim, Owner, Progress
+from jobs.batches.values import Claim, Owner, Progress, UnknownBatch
+from jobs.routing import QUEUE_NAMES
 
-# Seconds that a queue may be without a worker: one may just be starting, or restarting.
-GRACE = 20.0
-# Tests taken per look.
+# Tests taken from one queue per look.
 _MOST = 200
 
 
 class UnmannedQueues:
-    """Watches one batch's queues for one waiting client."""
+    """Watches one batch's queues. ``grace``: seconds that one may be without a worker."""
 
-    def __init__(self, store: BatchStore, presence: Presence, batch: str, owner: Owner, grace: float = GRACE) -> None:
+    def __init__(self, store: BatchStore, presence: Presence, batch: str, owner: Owner, grace: float) -> None:
         self._store = store
         self._presence = presence
         self._batch = batch
@@ -41,3 +42,37 @@ class UnmannedQueues:
             claim = self._store.claim(self._batch, test, number, self._owner)
             if isinstance(claim, Claim):
                 yield claim
+
+
+class UnmannedFarm:
+    """Watches the queues of all open batches, one batch a look: most of them have no client that waits.
+
+    What is left of finished batches in queues without a worker is cleared away, a queue a look.
+    """
+
+    def __init__(self, store: BatchStore, presence: Presence, owner: Owner, grace: float) -> None:
+        self._store = store
+        self._presence = presence
+        self._owner = owner
+        self._grace = grace
+        self._batches: dict[str, UnmannedQueues] = {}
+        self._looks = 0
+
+    def claims(self, most: int) -> Iterator[Claim]:
+        """Up to ``most`` claims on tests that nobody serves. The caller sends each on, or ends it."""
+        self._looks += 1
+        idle = sorted(set(QUEUE_NAMES) - set(self._presence.live_queues()))
+        if idle:
+            self._store.drop_dead(idle[self._looks % len(idle)], _MOST)
+        opened, _, _ = self._store.unfinished()
+        self._batches = {batch: self._watched(batch) for batch in opened}
+        if not opened:
+            return
+        batch = opened[self._looks % len(opened)]
+        with contextlib.suppress(UnknownBatch):  # just finished, and gone
+            yield from itertools.islice(self._batches[batch].claims(self._store.progress(batch)), most)
+
+    def _watched(self, batch: str) -> UnmannedQueues:
+        if batch in self._batches:
+            return self._batches[batch]
+        return UnmannedQueues(self._store, self._presence, batch, self._owner, self._grace)

@@ -10,13 +10,13 @@ from typing import Literal
 
 from breakers import CircuitMetrics
 from jobs.batches import BatchConflict, BatchHeader, DuplicateTest, UnknownBatch
-from jobs.batches.unmanned import GRACE
 from jobs.cli.farms import FarmInUse, farm_for
 from jobs.cli.views import View
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput, Plan
 from jobs.reports.summary import Summary, is_green, summarise
 from jobs.reports.thresholds import Comparison
+from jobs.settings import settings
 from jobs.specs import Outcome, Verdict
 from jobs.waiting import Waiting
 from jobs.worker import Backend
@@ -157,7 +157,8 @@ def queue_notes(backend: Backend, batch: str) -> Iterator[str]:
     manned = backend.presence.live_queues()
     missing = [queue for queue in ours if not manned.get(queue)]
     if missing:
-        yield f"no worker serves {', '.join(missing)} now; after {GRACE:.0f} s its tests go elsewhere"
+        patience = settings().unserved_seconds
+        yield f"no worker serves {', '.join(missing)} now; after {patience:.0f} s its tests go elsewhere"
     for queue, waiting in backend.store.waiting(ours).items():
         if waiting > ours[queue]:
             nodes = len(manned.get(queue, ()))
