@@ -10,10 +10,16 @@ import os
 import signal
 import time
 
+import redis
+
 from jobs import app, tasks
+from jobs.settings import settings
 from jobs.specs import Measurement, TestSpec
 
 __all__ = ["app"]
+
+# Where ``stamp…`` tests, and plain Celery's task, write when they began.
+STAMPS = "quick:stamps"
 
 MEASUREMENT = Measurement(
     backend="native",
@@ -31,15 +37,33 @@ MEASUREMENT = Measurement(
 
 
 def act(spec: TestSpec) -> Measurement:
-    """``sleep-<ms>…`` takes so long, ``kill…`` kills its worker, ``hang…`` hangs where no thread can act."""
+    """``sleep-<ms>…`` takes so long, ``kill…`` kills its worker, ``hang…`` hangs where no thread can act.
+
+    ``stamp…`` writes down when it began.
+    """
     what, _, rest = spec.id.partition("-")
     if what == "sleep":
         time.sleep(int(rest.split("-")[0]) / 1000)
+    elif what == "stamp":
+        stamp()
     elif what == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif what == "hang":
         ctypes.PyDLL(None).sleep(1000)  # a PyDLL keeps Python's one lock while it is in the library
     return MEASUREMENT
+
+
+@app.task(name="tests.quick_jobs.stamp", acks_late=True)
+def stamp() -> None:
+    """What plain Celery runs in benchmarks."""
+    redis.Redis.from_url(settings().redis_url).rpush(STAMPS, time.time())
+
+
+@app.task(name="tests.quick_jobs.sleep", acks_late=True)
+def sleep(seconds: float) -> None:
+    """What plain Celery runs when its node is killed."""
+    stamp()
+    time.sleep(seconds)
 
 
 tasks.simulate_test = act
