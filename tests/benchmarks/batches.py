@@ -23,6 +23,7 @@ from celery import Celery, group
 
 from jobs.batches import BatchHeader, BatchStore
 from jobs.batches.events import Claimed
+from jobs.connections import connect
 from jobs.specs import TestSpec
 from tests.conftest import RedisServer
 from tests.farms import until
@@ -78,7 +79,7 @@ def plain(url: str) -> Celery:
 
 def publish(url: str) -> Iterator[Figure]:
     """Ours beside ``group().apply_async()``, in turn, each into an empty Redis."""
-    client = redis.Redis.from_url(url)
+    client = connect(url)
     store, app = BatchStore(client), plain(url)
 
     def theirs() -> None:
@@ -109,11 +110,13 @@ def publish(url: str) -> Iterator[Figure]:
 
 
 MEMORY = """
-import resource, sys, redis
+import pathlib, sys
 from jobs.batches import BatchStore
+from jobs.connections import connect
 from tests.benchmarks.batches import header, specs
-BatchStore(redis.Redis.from_url(sys.argv[1])).publish(header("m"), specs(int(sys.argv[2])))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+BatchStore(connect(sys.argv[1])).publish(header("m"), specs(int(sys.argv[2])))
+status = pathlib.Path("/proc/self/status").read_text()
+print(status.split("VmHWM:")[1].split()[0])
 """
 
 
@@ -123,7 +126,7 @@ def memory(url: str) -> Iterator[Figure]:
     for count in (1_000, 100_000, 1_000_000):
         redis.Redis.from_url(url).flushall()
         ran = subprocess.run(
-            [sys.executable, "-c", MEMORY, url, str(count)], check=True, capture_output=True, text=True, timeout=600
+            [sys.executable, "-c", MEMORY, url, str(count)], check=True, stdout=subprocess.PIPE, text=True, timeout=600
         )
         peaks[count] = int(ran.stdout) / 1024
         yield Figure(f"peak memory of a client that publishes {count:,}", peaks[count], "MiB")
