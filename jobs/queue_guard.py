@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import logging
 from queue import Empty
-from typing import Any
+from typing import Any, Literal
 
 from kombu.transport import TRANSPORT_ALIASES, redis
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from jobs.routing import QUEUE_NAMES
 
 log = logging.getLogger("breakwater.worker")
 
@@ -29,14 +32,74 @@ class _Reading:
             raise Empty from error
 
 
+class _Headers(BaseModel):
+    """What Celery reads of a task before anything of ours does. It computes with some of it, unlooked at."""
+
+    model_config = ConfigDict(strict=True)
+
+    id: str
+    task: str
+    root_id: str | None = None
+    parent_id: str | None = None
+    group: str | None = None
+    group_index: int | None = None
+    timelimit: list[float | None] = Field(default=[None, None], min_length=2, max_length=2)
+    eta: str | None = None
+    expires: str | None = None
+    retries: int = 0
+    argsrepr: str = ""
+    kwargsrepr: str = ""
+    origin: str | None = None
+    shadow: str | None = None
+    lang: str = "py"
+    ignore_result: bool = False
+    replaced_task_nesting: int = 0
+    stamped_headers: list[str] | None = None
+    stamps: dict[str, JsonValue] | None = None
+
+
+class _Where(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    exchange: str = ""
+    routing_key: str
+
+
+class _Properties(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    delivery_tag: str
+    delivery_info: _Where
+    body_encoding: Literal["base64"]
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    delivery_mode: int = 2
+    priority: int | None = None
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    body: str
+    headers: _Headers
+    properties: _Properties
+
+
 class _Delivering:
     """A transport's handing over of messages to Celery."""
 
     def _deliver(self, message: Any, queue: str) -> None:
         try:
+            if queue in QUEUE_NAMES:
+                _Message.model_validate(message)
             super()._deliver(message, queue)  # type: ignore[misc]
         except _WRONG_DATA as error:
-            log.warning("a message in %s is no task, and dropped: %s: %s", queue, type(error).__name__, error)
+            log.warning(
+                "a message in %s is no task, and dropped: %s: %s",
+                queue,
+                type(error).__name__,
+                " ".join(str(error).split()),
+            )
             self._acknowledge(message)
 
     def _acknowledge(self, message: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 import redis
 from redis.exceptions import OutOfMemoryError
 
-from breakers import CircuitView
+from breakers import BreakerError, CircuitView
 from jobs import tasks
 from jobs.batches import Claim, Owner, Progress, Reaper, StaleAttempt
 from jobs.batches.events import BatchEvent
@@ -87,7 +87,7 @@ class Waiting:
             try:
                 if self._look():
                     return True
-            except (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError):
+            except (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, BreakerError):
                 if time.monotonic() - self._redis_seen > REDIS_ABSENCE:
                     raise
                 self._bear_absence()
