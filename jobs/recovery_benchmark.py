@@ -162,7 +162,7 @@ class Measured:
     to_recover: Mapping[RecoveryLevel, Seconds]
     to_see: Mapping[FailureType, Seconds]
     whole: Mapping[FailureType, Seconds]
-    """From the failure being seen to the test's result, all levels that it took."""
+    """From the failure being seen to the test's result, all levels that it took, without waiting in queues."""
 
     misread: tuple[str, ...]
     """Tests whose fault was taken for something else, or not seen."""
@@ -198,8 +198,11 @@ def measure(verdicts: Sequence[Verdict]) -> Measured:
                 recover[one.kind.level].append(one.seconds)
         if ran and ran[0].detected_after is not None:
             see[category].append(ran[0].detected_after)
-        if back and len(ran) > 1:
-            whole[category].append(ran[-1].started_at + ran[-1].seconds - ran[0].started_at - ran[0].seconds)
+        recovered = [
+            one.seconds for one in observations(verdict.attempts, verdict.model_type) if one.seconds is not None
+        ]
+        if back and recovered:
+            whole[category].append(sum(entry.seconds for entry in ran[1:-1]) + recovered[-1])
     every = [back for group in failures.values() for back in group]
     return Measured(
         total=_rate(every, None),

@@ -23,6 +23,8 @@ BUCKETS = tuple(0.05 * 1.25**step for step in range(44))
 _Z = 1.959964
 # What stands for a browser where there was none.
 SIMULATION = "simulation"
+# Levels that follow at once where the failure was, unless the worker was lost.
+_IN_PLACE = (RecoveryLevel.MINIMAL, RecoveryLevel.MODERATE)
 # And for a model type, where a test ran no model.
 NO_MODEL = "no_model"
 
@@ -48,7 +50,9 @@ class Observation(_Value):
 
     kind: RecoveryKind
     succeeded: bool = Field(description="the attempt gave a result, be it the test's own failure")
-    seconds: float | None = Field(description="from the failure being seen to the result; null: it gave none")
+    seconds: float | None = Field(
+        description="from the failure being seen to the result, without waiting in a queue; null: it gave none"
+    )
 
 
 def observed(history: Sequence[AttemptRecord], model_type: ModelType | None) -> Observation | None:
@@ -58,7 +62,13 @@ def observed(history: Sequence[AttemptRecord], model_type: ModelType | None) -> 
         return None
     before = history[-2]
     succeeded = last.failure_type is None
-    seconds = last.started_at + last.seconds - (before.started_at + before.seconds)
+    # What went through a queue waited there for other tests: that says how busy the farm is, not how fast it recovers.
+    gap = (
+        last.started_at - (before.started_at + before.seconds)
+        if last.level in _IN_PLACE and last.worker == before.worker
+        else 0.0
+    )
+    seconds = max(0.0, gap) + last.seconds
     return Observation(
         kind=RecoveryKind(
             strategy=last.strategy or "",
@@ -68,7 +78,7 @@ def observed(history: Sequence[AttemptRecord], model_type: ModelType | None) -> 
             category=CIRCUIT_OPEN if before.failure_type is None else before.failure_type.value,
         ),
         succeeded=succeeded,
-        seconds=max(0.0, seconds) if succeeded else None,
+        seconds=seconds if succeeded else None,
     )
 
 
@@ -142,7 +152,7 @@ class RecoveryFigures(_Value):
     rate: float | None
     rate_low: float | None = Field(description="lower end of the rate's 95 % interval (Wilson)")
     rate_high: float | None = Field(description="upper end")
-    seconds_p50: float | None = Field(description="from the failure being seen to the test's result, half of them")
+    seconds_p50: float | None = Field(description="from the failure being seen to the test's result, no queue included")
     seconds_p95: float | None
 
     @classmethod

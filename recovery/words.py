@@ -48,6 +48,8 @@ LAUNCH_FILE = _any_of(_BROWSER)
 CRASH = _any_of(
     r"(tab|page|target|renderer|browser|content process|web ?process|(?<!gpu )process)( has| was)?( been)? crash",
     r"crashed unexpectedly|aw,? snap",
+    # Firefox shows a page of its own where a tab's process died.
+    r"not supported for parent process browsing contexts",
     r"(browser|renderer|content process|web ?process|worker)\b.{0,40}"
     r"(\bdied|was killed|been killed|terminated|exited|is gone|has gone|disappeared|was lost)",
     r"segmentation fault|core dumped|\bsig(segv|abrt|kill|bus|ill|trap)\b|signal:? ?(4|5|6|7|9|11)\b",

@@ -20,6 +20,8 @@ from jobs.specs import FaultKind
 
 # Seconds for which a stalled server answers nothing: longer than any attempt.
 STALL_SECONDS = 7200.0
+# Seconds that the model is held on after the strike: what the page is told must reach it before the model does.
+SINKING_IN = 0.5
 # Bytes that a page may still get before the system gives it no more.
 SPARE_MEMORY = 64 << 20
 
@@ -47,6 +49,7 @@ class RunFaults:
             self.struck_at = time.monotonic()
             for strike in strikes:
                 strike(self._session)
+        elif self.struck_at is not None and time.monotonic() - self.struck_at > SINKING_IN:
             self._session.link.hold_offers(held=False)
 
 

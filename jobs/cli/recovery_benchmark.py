@@ -100,7 +100,7 @@ def sheets_of(measured: Measured) -> list[_Sheet]:
             ],
         ),
         (
-            "Seconds from a failure being seen to the test's result, by the level that gave it",
+            "Seconds from a failure being seen to the test's result, queues left out, by the level that gave it",
             [
                 ("level", *time_columns),
                 *((f"{int(level)} {level.name.lower()}", *_seconds(one)) for level, one in measured.to_recover.items()),

@@ -368,7 +368,7 @@ export interface RecoveryFigures {
    */
   rate_high: number | null;
   /**
-   * from the failure being seen to the test's result, half of them
+   * from the failure being seen to the test's result, no queue included
    */
   seconds_p50: number | null;
   seconds_p95: number | null;
@@ -389,7 +389,7 @@ export interface RecoveryFigures1 {
    */
   rate_high: number | null;
   /**
-   * from the failure being seen to the test's result, half of them
+   * from the failure being seen to the test's result, no queue included
    */
   seconds_p50: number | null;
   seconds_p95: number | null;
@@ -410,7 +410,7 @@ export interface RecoveryFigures2 {
    */
   rate_high: number | null;
   /**
-   * from the failure being seen to the test's result, half of them
+   * from the failure being seen to the test's result, no queue included
    */
   seconds_p50: number | null;
   seconds_p95: number | null;
@@ -431,7 +431,7 @@ export interface RecoveryCell {
    */
   rate_high: number | null;
   /**
-   * from the failure being seen to the test's result, half of them
+   * from the failure being seen to the test's result, no queue included
    */
   seconds_p50: number | null;
   seconds_p95: number | null;
