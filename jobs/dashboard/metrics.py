@@ -135,11 +135,14 @@ def _named(circuits: Iterable[CircuitTold]) -> list[CircuitTold]:
 def _of_work(reading: Reading) -> Iterator[Metric]:
     length = GaugeMetricFamily("breakwater_queue_length", "Messages in a queue", labels=["queue"])
     waiting = GaugeMetricFamily("breakwater_tests_waiting", "Tests of open batches that wait", labels=["queue"])
+    states = GaugeMetricFamily("breakwater_queue_tests", "Tests of open batches", labels=["queue", "state"])
     for queue, messages in reading.queues.items():
         length.add_metric([queue], messages)
-        counts = (progress.queues.get(queue) for progress in reading.waiting.values())
-        waiting.add_metric([queue], sum(count.queued for count in counts if count))
-    yield from (length, waiting)
+        counts = [progress.queues[queue] for progress in reading.waiting.values() if queue in progress.queues]
+        waiting.add_metric([queue], sum(count.queued for count in counts))
+        for state in ("queued", "parked", "running"):
+            states.add_metric([queue, state], sum(getattr(count, state) for count in counts))
+    yield from (length, waiting, states)
     yield GaugeMetricFamily("breakwater_leases", "Attempts that run: leases held", value=reading.leases)
     yield GaugeMetricFamily("breakwater_tests_parked", "Tests that wait for a circuit", value=reading.parked)
 

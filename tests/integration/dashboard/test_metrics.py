@@ -113,6 +113,7 @@ def test_metrics_and_alerts_tell_what_happened(
         assert told["breakwater_attempts_total", "chrome", "crash"] == 1
         assert told["breakwater_recoveries_total", "firefox", "4", "failed"] == 1
         assert told["breakwater_tests_waiting", "browser.chrome"] == 3
+        assert told["breakwater_queue_tests", "browser.chrome", "queued"] == 3
         assert told["breakwater_workers", "browser.chrome"] == 1
         assert told["breakwater_workers", "browser.firefox"] == 0
         assert told["breakwater_test_duration_seconds_count", "text"] == 1

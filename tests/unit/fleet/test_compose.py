@@ -80,6 +80,8 @@ def test_every_built_service_has_its_target_and_few_rights(services: dict[str, d
 
 def test_what_is_mounted_exists(services: dict[str, dict[str, Any]], compose: dict[str, Any]) -> None:
     sources = {volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())}
+    assert [source for source in sources if source.startswith(".") and not (ROOT / "docker" / source).is_dir()] == []
+    assert (ROOT / "docker/prometheus/prometheus.yml").is_file()  # the name that the image looks for
     named = {source for source in sources if not source.startswith(".")}
     assert named == set(compose["volumes"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,8 @@ def test_a_worker_is_patched_safe_scaled_and_spared(name: str) -> None:
     scaling = OBJECTS[f"ScaledObject/{worker}"]["spec"]
     assert scaling["scaleTargetRef"]["name"] == worker
     (trigger,) = scaling["triggers"]
+    (metric,) = re.findall(r"breakwater_\w+", trigger["metadata"]["query"])
+    assert f'"{metric}"' in (ROOT / "jobs/dashboard/metrics.py").read_text(encoding="utf-8")
     queues = [queue for queue in QUEUE_NAMES if f'queue="{queue}"' in trigger["metadata"]["query"]]
     assert [queue.removeprefix("browser.") for queue in queues] == [worker.removeprefix("worker-")]
     spared = OBJECTS[f"PodDisruptionBudget/{worker}"]["spec"]["selector"]["matchLabels"]
