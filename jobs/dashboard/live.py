@@ -250,7 +250,7 @@ class Live:
 
     def _lost(self, error: BaseException) -> None:
         if self._trouble is None:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
             log.warning("Redis does not answer: %s", reason)
             self._tell_trouble(f"Redis does not answer ({reason})")
 

@@ -63,7 +63,7 @@ export function Gauge({ value, label, size = 132 }: { value: number | null; labe
         aria-valuetext={value === null ? "unknown" : `${Math.round(value)} of 100, ${healthWord(value)}`}
       >
         <path class="bw-gauge-track" d="M8 52a42 42 0 0 1 84 0" />
-        <path class="bw-gauge-value" d="M8 52a42 42 0 0 1 84 0" stroke-dasharray={`${length * share} ${length}`} />
+        {share > 0 && <path class="bw-gauge-value" d="M8 52a42 42 0 0 1 84 0" stroke-dasharray={`${length * share} ${length}`} />}
         <text x="50" y="46" text-anchor="middle" class="bw-gauge-number">{value === null ? "–" : Math.round(value)}</text>
         <text x="50" y="58" text-anchor="middle" class="bw-gauge-word">{healthWord(value)}</text>
       </svg>

@@ -60,7 +60,7 @@ export function RecoveryPage({ store }: { store: RecoveryStore }) {
           </div>
         </div>
         <Figure label="Attempts" value={count(total.attempts)} note={`${count(total.successes)} gave a result`} />
-        <Figure label="Time to recovery" value={seconds(total.seconds_p50)} note={`half of them; 95 % within ${seconds(total.seconds_p95)}`} />
+        <Figure label="Time to recovery" value={seconds(total.seconds_p50)} note={total.seconds_p50 === null ? "nothing to time yet" : `half of them; 95 % within ${seconds(total.seconds_p95)}`} />
         <Figure label="Simulated" value={count(simulated.attempts)} note="level 5: no browser at all" tone={simulated.attempts ? "bw-warn" : ""} />
         <Figure label="Parked now" value={count(told.parked)} note={plural(told.running, "test runs", "tests run")} />
       </div>
