@@ -134,6 +134,12 @@ class Settings(BaseSettings):
     recycle_after_tests: int = Field(default=500, ge=1)
     """Tests after which a session is replaced."""
 
+    recycle_after_seconds: float = Field(default=3600.0, gt=0)
+    """Age in seconds at which a session is replaced."""
+
+    recycle_memory_megabytes: int = Field(default=2048, ge=1)
+    """Megabytes that a session's processes may have for themselves; one that is about to pass it is replaced before."""
+
     models_dir: Path | None = None
     """Folder with models of the hub (``<owner>/<name>/…``), looked into before the hub; unset: none."""
 

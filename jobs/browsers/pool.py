@@ -68,9 +68,7 @@ class SessionPool:
         at_launch = faults & AT_LAUNCH
         key = (browser, adjustments.software_adapter, adjustments.profile_in_memory, at_launch)
         session = self._session
-        if session is not None and (
-            at_launch or key != self._key or session.tests >= self._config.recycle_after_tests or not session.is_well()
-        ):
+        if session is not None and (at_launch or key != self._key or not session.is_well() or self._is_worn(session)):
             self.restart()
         if self._session is None:
             launch = launch_for(browser, self._config, adjustments, no_adapter=FaultKind.NO_ADAPTER in faults)
@@ -84,6 +82,14 @@ class SessionPool:
             log.info("%s %s started", browser.value, session.version)
         assert self._session is not None
         return self._session
+
+    def _is_worn(self, session: BrowserSession) -> bool:
+        """Whether it should be replaced while it is still well."""
+        reason = session.wear.reason(session.tests)
+        if reason is not None:
+            log.info("%s is replaced: %s", session.browser.value, reason)
+            self._trace.note("session replaced", reason=reason)
+        return reason is not None
 
     def _config_for(self, adjustments: Adjustments) -> Settings:
         if adjustments.profile_in_memory and MEMORY_DISK.is_dir():

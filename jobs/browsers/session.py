@@ -28,6 +28,7 @@ from jobs.browsers.remote import RemoteDriver, trust_origin
 from jobs.browsers.tabs import replace_hung_tab
 from jobs.browsers.trace import Trace
 from jobs.browsers.watching import DriverEnd, Watch
+from jobs.browsers.wear import Wear, own_bytes
 from jobs.settings import Settings
 from jobs.specs import Platform
 from recovery import BrowserType, Evidence, PageEvent, Phase
@@ -71,6 +72,7 @@ class BrowserSession:
         self.version = ""
         self.tests = 0
         self.trace = Trace()
+        self.wear = Wear(config, lambda: own_bytes(self._end.members()))
         self._spoiled = False
         self._launch = launch
         self._config = config
