@@ -72,7 +72,7 @@ class BrowserSession:
         self.version = ""
         self.tests = 0
         self.trace = Trace()
-        self.wear = Wear(config, lambda: own_bytes(self._end.members()))
+        self.wear = Wear(config, lambda: own_bytes(self.members()))
         self._spoiled = False
         self._launch = launch
         self._config = config
@@ -166,6 +166,10 @@ class BrowserSession:
         self._window = self._driver.current_window_handle
         self._watch.link.wait_hello(self._config.webdriver_timeout)
         return True
+
+    def members(self) -> list[psutil.Process]:
+        """All processes of driver and browser; none of a remote one."""
+        return self._end.members()
 
     def is_well(self) -> bool:
         """Whether the next test may use it: browser and driver run, the page lives, and no run was left unfinished."""

@@ -13,7 +13,7 @@ from jobs.settings import Settings
 MB = 1024 * 1024
 
 
-def worn(sizes: list[int], *, limit: int = 1000, tests: int = 10_000) -> tuple[str | None, int]:
+def worn(sizes: list[int], *, limit: int = 1000, tests: int = 1_000_000) -> tuple[str | None, int]:
     """The reason for replacing a session whose looks see these megabytes, and after how many looks it is given."""
     seen = iter(sizes)
     session = Wear(Settings(recycle_memory_megabytes=limit, recycle_after_tests=tests), lambda: next(seen) * MB)
