@@ -246,6 +246,7 @@ def situation_of(backend: Backend, claim: Claim, failures: int) -> recovery.Situ
         model_type=claim.spec.model_type,
         usable=tuple(browser for browser in manned if not circuits[f"browser:{browser.value}"].retry_after),
         simulation="simulated" in claim.header.allow and bool(queues.get(SIMULATION_QUEUE)),
+        others=any(node != claim.owner.node for node in queues.get(queue_for(claim.browser), ())),
         elapsed=max(0.0, claim.claimed_at - claim.first_claimed_at),
         batch=recovery.BatchSpent(
             tests=claim.header.total, failures=failures, elapsed=max(0.0, claim.claimed_at - claim.header.created_at)

@@ -48,6 +48,7 @@ class Situation(BaseModel):
         description="browsers with live workers and a circuit that lets calls through, the current one included"
     )
     simulation: bool = Field(description="the batch allows it, and it has workers")
+    others: bool = Field(default=False, description="other workers than the present one serve the same queue")
     elapsed: float = Field(ge=0, description="seconds since the test was first claimed")
     batch: BatchSpent | None = Field(default=None, description="None: the test belongs to no batch")
     jitter: float = Field(default=0.0, ge=0, lt=1, description="a random number, so that deciding needs none")
@@ -112,6 +113,9 @@ def _next_step(failure: FailureInfo, past: Past, situation: Situation, policy: R
     for level in RecoveryLevel:
         if level >= max(start, past.highest) and (action := _at(level, failure, past, situation, policy)):
             return action
+    if situation.others and len(past.workers) == 1:
+        # It may be the worker that is sick: one that fails everything at once is always free to take the next test.
+        return Reroute(seconds=policy.backoff.cap, reason="only one worker has tried it, and there are others")
     return GiveUp(reason=f"no recovery is left after attempt {past.attempts}; it failed: {failure.message}")
 
 

@@ -31,6 +31,9 @@ class Past:
     levels: tuple[RecoveryLevel | None, ...]
     """The level of every real attempt."""
 
+    workers: frozenset[str]
+    """Workers that really tried it."""
+
     browsers: frozenset[BrowserType]
     """Browsers that really were tried."""
 
@@ -53,6 +56,7 @@ class Past:
                 first_detour = None
         return cls(
             levels=tuple(levels),
+            workers=frozenset(record.worker for record in history if not _is_detour(record)),
             browsers=frozenset(record.browser for record in history if record.browser and not _is_detour(record)),
             detours=sum(map(_is_detour, history)),
             latest_detours=tuple(takewhile(_is_detour, reversed(history))),

@@ -15,6 +15,8 @@ import redis
 from jobs import app, tasks
 from jobs.settings import settings
 from jobs.specs import Measurement, TestSpec
+from recovery import Evidence
+from recovery.failures import CrashFailure
 
 __all__ = ["app"]
 
@@ -41,6 +43,8 @@ def act(spec: TestSpec) -> Measurement:
 
     ``stamp…`` writes down when it began.
     """
+    if os.environ.get("QUICK_FAILS"):
+        raise CrashFailure("this worker fails everything at once", Evidence())
     what, _, rest = spec.id.partition("-")
     if what == "sleep":
         time.sleep(int(rest.split("-")[0]) / 1000)

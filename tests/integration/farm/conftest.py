@@ -29,13 +29,13 @@ class QuickFarm:
         self.store = self.client.backend.store
         self.workers: list[Worker] = []
 
-    def worker(self, name: str, *options: str, lease: str = LONG_LEASE) -> Worker:
+    def worker(self, name: str, *options: str, lease: str = LONG_LEASE, **env: str) -> Worker:
         worker = Worker(
             self.folder / name,
             self.url,
             name,
             app="tests.quick_jobs",
-            env={"PYTHONPATH": str(ROOT), "BREAKWATER_LEASE_SECONDS": lease, "BREAKWATER_REMOTE_CONTROL": "all"},
+            env={"PYTHONPATH": str(ROOT), "BREAKWATER_LEASE_SECONDS": lease, "BREAKWATER_REMOTE_CONTROL": "all", **env},
             options=(*(options or ("--concurrency", "1")), "--without-mingle", "--without-gossip"),
         )
         self.workers.append(worker)

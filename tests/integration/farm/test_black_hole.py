@@ -1,0 +1,20 @@
+"""A worker that fails everything at once is always free to take the next test: it must not eat the batch."""
+
+from __future__ import annotations
+
+from tests.integration.farm.conftest import QuickFarm
+
+
+def test_a_black_hole_takes_few_tests_and_the_batch_is_green(quick_farm: QuickFarm) -> None:
+    sick, well = quick_farm.worker("sick", QUICK_FAILS="1"), quick_farm.worker("well")
+    quick_farm.client.at_work(sick, well)
+    quick_farm.publish(*(f"sleep-200-{number}" for number in range(30)))
+    quick_farm.until_finished(90)
+    assert quick_farm.client.outcomes("b") == {"passed": 30}
+    hit = {
+        verdict.test
+        for verdict in quick_farm.client.verdicts("b")
+        for attempt in verdict.attempts
+        if attempt.worker == sick.name and attempt.outcome == "crash"
+    }
+    assert 1 <= len(hit) <= 3
