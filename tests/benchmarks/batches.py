@@ -26,7 +26,7 @@ from jobs.batches.events import Claimed
 from jobs.connections import connect
 from jobs.specs import TestSpec
 from tests.conftest import RedisServer
-from tests.farms import until
+from tests.farms import Worker, until
 from tests.integration.farm.conftest import QuickFarm
 from tests.quick_jobs import STAMPS
 
@@ -34,7 +34,7 @@ TASK = "tests.quick_jobs.stamp"
 # Tests of one publish, and turns of each comparison.
 PUBLISHED, TURNS = 10_000, 3
 # Starts on an idle worker; nodes killed; seconds that a killed node's plain Celery task is waited for.
-STARTS, KILLS, PATIENCE = 60, 8, 30.0
+STARTS, KILLS, PATIENCE = 60, 6, 30.0
 WHOLE = (1_000, 20_000)
 
 
@@ -193,30 +193,29 @@ def killed(url: str, folder: Path) -> Iterator[Figure]:
     client = redis.Redis.from_url(url)
     client.flushall()
     farm = QuickFarm(url, folder)
-    staying = farm.worker("staying", "--concurrency", "2", lease="6")
-    farm.client.at_work(staying)
     waits = []
     try:
+        # Each node stays for the next one's death, and then dies itself.
+        doomed = farm.worker("node0", lease="6")
+        farm.client.at_work(doomed)
         for number in range(KILLS):
-            batch, test = f"k{number}", f"sleep-20000-{number}"
-            farm.control().cancel_consumer("simulation", destination=[staying.name])
-            doomed = farm.worker(f"doomed{number}", lease="6")
-            farm.client.at_work(doomed)
-            spec = next(specs(1)).model_copy(update={"id": test})
-            farm.store.publish(header(batch), [spec])
+            batch = f"k{number}"
+            farm.store.publish(header(batch), [next(specs(1)).model_copy(update={"id": f"sleep-15000-{number}"})])
 
             def claims(batch: str = batch) -> list[Claimed]:
                 return [event for event in farm.store.events(batch) if isinstance(event, Claimed)]
 
             until(lambda: bool(claims()), 20)
-            farm.control().add_consumer("simulation", destination=[staying.name])
+            staying = farm.worker(f"node{number + 1}", lease="6")
+            farm.client.at_work(staying)
             began = time.time()
             doomed.end()
             until(lambda: len(claims()) > 1, 60)
             waits.append(claims()[1].at - began)
             farm.store.cancel(batch)
             until(lambda batch=batch: farm.store.progress(batch).finished, 60)
-        theirs = _killed_plainly(farm, client)
+            doomed = staying
+        theirs = _killed_plainly(farm, client, doomed)
     finally:
         farm.end()
     ordered = sorted(waits)
@@ -225,14 +224,11 @@ def killed(url: str, folder: Path) -> Iterator[Figure]:
     yield Figure(f"the same, plain Celery (waited for {PATIENCE:.0f} s)", theirs, "s")
 
 
-def _killed_plainly(farm: QuickFarm, client: redis.Redis) -> float:
+def _killed_plainly(farm: QuickFarm, client: redis.Redis, doomed: Worker) -> float:
     """Celery's own task in the same farm; ``inf``: it did not start again while we waited."""
-    farm.control().cancel_consumer("simulation")
-    doomed = farm.worker("doomed-plainly")
-    farm.client.at_work(doomed)
     plain(farm.url).send_task("tests.quick_jobs.sleep", (60,), queue="simulation", ignore_result=True)
     client.blpop(STAMPS, timeout=20)
-    farm.control().add_consumer("simulation")
+    farm.client.at_work(farm.worker("staying-plainly"))
     began = time.time()
     doomed.end()
     stamp: Any = client.blpop(STAMPS, timeout=int(PATIENCE))
