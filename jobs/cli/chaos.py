@@ -48,6 +48,7 @@ def chaos(
     tests: int | None,
     seed: int | None,
     every: float,
+    kills: int | None,
     workers: int,
     browsers: tuple[str, ...],
     calm: bool,
@@ -69,6 +70,8 @@ def chaos(
     crew = crew_of(kinds, workers)
     console = Console()
     again = f"breakwater chaos {f'--tests {tests}' if tests else f'--minutes {minutes or 3:g}'} --seed {seed}"
+    again += f" --every {every:g} --workers {workers}{f' --kills {kills}' if kills else ''}"
+    again += "".join(f" --browser {browser}" for browser in browsers)
     _say(console, f"{again}: {len(crew)} worker nodes ({', '.join(sorted(crew))}), a kill every {every:g} s")
 
     before: Account | None = None
@@ -81,7 +84,7 @@ def chaos(
         name="chaos",
         policy=_POLICY,
         # Early enough to fall into a short run, late enough to find work under way.
-        plan=strikes(seed, every, redis_strike=random.Random(seed).randint(3, 6)),
+        plan=islice(strikes(seed, every, redis_strike=random.Random(seed).randint(3, 6)), kills),
         say=lambda line: _say(console, line),
         log_dir=log_dir,
     )

@@ -18,7 +18,7 @@ def command(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Command]
 
 
 @pytest.mark.parametrize(
-    "command", [["chaos", "--tests", "40", "--seed", "4", "--every", "3", "--workers", "2"]], indirect=True
+    "command", [["chaos", "--tests", "40", "--seed", "4", "--kills", "6", "--workers", "2"]], indirect=True
 )
 def test_a_farm_under_attack_keeps_every_promise(command: Command) -> None:
     assert command.wait(150) == 0, command.output
