@@ -69,9 +69,6 @@ class RunOptions(_Part):
     tensors: Literal["cpu", "gpu"] = Field(
         default="cpu", description="gpu: on WebGPU, inputs and what parts hand on stay in GPU buffers"
     )
-    graph_capture: bool = Field(
-        default=False, description="on WebGPU with tensors on the GPU: record the commands once"
-    )
 
 
 class WeightFile(_Part):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
-from jobs.browsers.protocol import ModelPart, PageError, PagePhase, Progress, Result, Run, RunOptions
+from jobs.browsers.protocol import Fault, ModelPart, PageError, PagePhase, Progress, Result, Run, RunOptions
 from jobs.browsers.tensors import Tensor
 from jobs.models import catalogue, compare, make_inputs, native_run
 from jobs.specs import Platform
@@ -74,3 +76,36 @@ def test_progress_counts_the_bytes_of_all_parts(page: Page) -> None:
         told.append(message)
     whole = sum(part.path.stat().st_size for part in catalogue()[MANY_PARTS].parts)
     assert np.all([message.done <= whole for message in told if message.phase is PagePhase.LOAD])
+
+
+@pytest.mark.parametrize("page", ["chromium"], indirect=True)
+def test_a_backend_that_keeps_dying_is_not_tried_again_for_a_while(page: Page) -> None:
+    run = command(page, "bert-base-uncased", Platform.WEBGPU, RunOptions(), runs=1000)
+
+    def lose_device() -> PageError:
+        page.link.send(run)
+        deadline = time.monotonic() + 30
+        while page.link.phase is not PagePhase.RUN and time.monotonic() < deadline:
+            time.sleep(0.02)
+        page.link.send(Fault(kind="lose_device"))
+        error = page.answer()
+        assert isinstance(error, PageError)
+        assert error.kind is PageEvent.DEVICE_LOST
+        return error
+
+    for _ in range(3):
+        assert "in a row" not in lose_device().message
+    page.load()  # a page is renewed after a failure, and still knows
+    page.link.send(run)
+    refused = page.answer(within=5)
+    assert isinstance(refused, PageError)
+    assert (refused.kind, "died 3 times in a row" in refused.message) == (PageEvent.DEVICE_LOST, True)
+    page.link.send(command(page, "bert-base-uncased", Platform.WASM, RunOptions()))
+    assert_right("bert-base-uncased", page.answer())
+    page.driver.execute_script(
+        "const kept = JSON.parse(localStorage['circuit:webgpu']);"
+        "localStorage['circuit:webgpu'] = JSON.stringify({ ...kept, until: Date.now() });"
+    )
+    probe = command(page, "bert-base-uncased", Platform.WEBGPU, RunOptions())
+    page.link.send(probe)
+    assert_right("bert-base-uncased", page.answer())

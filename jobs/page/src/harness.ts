@@ -1,5 +1,6 @@
 // The page: says hello, carries out Python's commands one at a time, tells how they ended.
 import { suffer } from "./breaking";
+import { onBackend } from "./backends";
 import { probe } from "./capabilities";
 import { readFailure } from "./failures";
 import { runModel } from "./inference";
@@ -56,6 +57,7 @@ async function obey(command: ToPage): Promise<void> {
 
 async function answer(command: Run | Probe): Promise<void> {
   const struck = new Promise<never>((_, reject) => (failRun = reject));
-  const message: FromPage = await Promise.race([command.type === "run" ? runModel(command, link) : probe(command.id), struck]);
+  const work = command.type === "run" ? onBackend(command.platform, () => Promise.race([runModel(command, link), struck])) : probe(command.id);
+  const message: FromPage = await Promise.race([work, struck]);
   link.send(message);
 }

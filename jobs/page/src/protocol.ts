@@ -109,10 +109,6 @@ export interface RunOptions {
    * gpu: on WebGPU, inputs and what parts hand on stay in GPU buffers
    */
   tensors: "cpu" | "gpu";
-  /**
-   * on WebGPU with tensors on the GPU: record the commands once
-   */
-  graph_capture: boolean;
 }
 /**
  * Break something in the page, for real; whatever comes of it happens to the run that is under way.
