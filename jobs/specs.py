@@ -197,6 +197,7 @@ class Measurement(_Value):
     adapter: AdapterInfo | None
     weights: Literal["tiny", "file", "hub"] = Field(description="tiny: a small random-weight twin of the named model")
     load_ms: float
+    features_ms: float | None = Field(default=None, description="the page's own log-mel kernel; null: it made none")
     compile_ms: float = Field(description="the first run, shader or kernel compilation included")
     run_ms_p50: float
     run_ms_p95: float

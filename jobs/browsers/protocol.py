@@ -89,6 +89,16 @@ class ModelPart(_Part):
     feeds: dict[str, str] = Field(default_factory=dict, description="input → part.output")
 
 
+class LogMel(_Part):
+    """An input that the page makes itself, by a compute shader: the log-mel spectrogram of a sound. WebGPU only."""
+
+    input: str = Field(min_length=1, max_length=100)
+    samples: Tensor = Field(description="float32, mono at 16 kHz; silence follows")
+    filters: Tensor = Field(description="float32 [bands, 201]")
+    frames: int = Field(ge=1, le=100_000, description="of 10 ms each")
+    workgroup: tuple[int, int, int] = Field(description="threads of one workgroup; at most 256 in all")
+
+
 class Run(_ToPage):
     """Run a model: fresh inference sessions, one first run, ``warmup`` runs unmeasured, ``runs`` measured ones.
 
@@ -100,6 +110,7 @@ class Run(_ToPage):
     parts: tuple[ModelPart, ...] = Field(min_length=1, max_length=MAX_PARTS)
     platform: Platform
     inputs: tuple[Tensor, ...] = Field(max_length=MAX_TENSORS)
+    log_mel: LogMel | None = None
     warmup: int = Field(default=0, ge=0, le=MAX_RUNS)
     runs: int = Field(default=1, ge=1, le=MAX_RUNS)
     options: RunOptions = RunOptions()
@@ -173,6 +184,7 @@ class Result(_FromPage):
     threads: int | None = Field(ge=1, description="threads of the wasm module")
     runtime_ms: Milliseconds = Field(description="loading onnxruntime and the device; about 0 in a warm page")
     load_ms: Milliseconds = Field(description="fetching the model and building the inference session")
+    features_ms: Milliseconds | None = Field(description="the log-mel spectrogram; null: none was asked for")
     compile_ms: Milliseconds = Field(description="the first run")
     run_ms: tuple[Milliseconds, ...] = Field(max_length=MAX_RUNS)
     outputs: tuple[Tensor, ...] = Field(max_length=MAX_TENSORS)

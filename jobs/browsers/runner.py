@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jobs.browsers.failures import TestFailure
 from jobs.browsers.faults import faults_of
 from jobs.browsers.faults_run import RunFaults
+from jobs.browsers.page_features import log_mel_for
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.protocol import ModelPart, Run, WeightFile
 from jobs.browsers.tensors import Tensor
@@ -55,7 +56,9 @@ def run_test(
         BrowserFailure: the infrastructure failed.
         AttemptAborted: ``should_stop`` said so.
     """
+    given = inputs is not None
     entry, inputs, expected = _prepare(spec, inputs)
+    log_mel = log_mel_for(entry, browser) if spec.platform is Platform.WEBGPU and not given else None
     faults = faults_of(spec, attempt, browser)
     session = pool.session_for(browser, adjustments, faults)
     parts = tuple(
@@ -67,10 +70,11 @@ def run_test(
         )
         for part in entry.parts
     )
-    tensors = tuple(Tensor.from_array(name, array) for name, array in inputs.items())
+    made = log_mel.input if log_mel else None
+    tensors = tuple(Tensor.from_array(name, array) for name, array in inputs.items() if name != made)
 
     def command(name: str) -> Run:
-        return Run(id=name, parts=parts, platform=spec.platform, inputs=tensors, runs=RUNS)
+        return Run(id=name, parts=parts, platform=spec.platform, inputs=tensors, log_mel=log_mel, runs=RUNS)
 
     broken = RunFaults(faults, session)
 
@@ -85,7 +89,8 @@ def run_test(
         session.withdraw_offers()
     outputs = {tensor.name: tensor.to_array() for tensor in result.outputs}
     ran = _Ran(
-        result.backend, session.version, result.adapter, result.load_ms, result.compile_ms, result.run_ms, outputs
+        result.backend, session.version, result.adapter, result.load_ms, result.features_ms, result.compile_ms,
+        result.run_ms, outputs,
     )  # fmt: skip
     return _checked(entry, ran, expected)
 
@@ -101,7 +106,7 @@ def simulate_test(spec: TestSpec, inputs: _Tensors | None = None) -> Measurement
         run = measure_native(entry, inputs, runs=RUNS)
     except _UNRUNNABLE as error:
         raise TestFailure(str(error)) from error
-    ran = _Ran("native", None, None, run.load_ms, run.compile_ms, run.run_ms, run.outputs)
+    ran = _Ran("native", None, None, run.load_ms, None, run.compile_ms, run.run_ms, run.outputs)
     return _checked(entry, ran, expected)
 
 
@@ -113,6 +118,7 @@ class _Ran:
     browser_version: str | None
     adapter: AdapterInfo | None
     load_ms: float
+    features_ms: float | None
     compile_ms: float
     run_ms: tuple[float, ...]
     outputs: _Tensors
@@ -137,6 +143,7 @@ def _checked(entry: ModelEntry, ran: _Ran, expected: _Tensors) -> Measurement:
         adapter=ran.adapter,
         weights=entry.weights,
         load_ms=ran.load_ms,
+        features_ms=ran.features_ms,
         compile_ms=ran.compile_ms,
         run_ms_p50=float(np.percentile(times, 50)),
         run_ms_p95=float(np.percentile(times, 95)),

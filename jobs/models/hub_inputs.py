@@ -5,20 +5,18 @@ preprocessor's settings. What it does not say is made from the model file's own 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from tokenizers import Tokenizer
 
-from jobs.models.input_specs import Tensor
-from jobs.models.log_mel import log_mel
+from jobs.models.input_specs import Spectrogram, Tensor
 from jobs.models.reference import ModelInput, ModelInvalid
+from jobs.models.sound import SAMPLE_RATE, tones
 
 SENTENCES = (
     "The harbour wall keeps the waves away from the boats.",
@@ -27,9 +25,8 @@ SENTENCES = (
 )
 # Tokens at most: enough to be a sentence, and quick.
 LONGEST_TEXT = 64
-# Hertz and seconds of the sound, where the repository does not say.
-SAMPLE_RATE = 16_000
-SECONDS_OF_SOUND = 2.0
+# Seconds of sound that a model takes, where the repository does not say.
+CHUNK = 30
 # The most common settings of vision models.
 IMAGE_SIZE = 224
 IMAGE_MEAN = (0.5, 0.5, 0.5)
@@ -111,31 +108,21 @@ def _picture(repository: Repository, seed: int) -> Tensor:
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], np.float32)
 
 
-def _sound(repository: Repository, seed: int) -> NDArray[np.float32]:
-    """Three gliding tones and a little noise, of the order of 1."""
-    rate = int(repository.preprocessor.get("sampling_rate") or SAMPLE_RATE)
-    dice = np.random.Generator(np.random.PCG64(seed))
-    time = np.arange(int(rate * SECONDS_OF_SOUND)) / rate
-    sound = dice.normal(0, 0.01, time.size)
-    for base in dice.uniform(110, 880, 3):
-        sound += 0.2 * np.sin(2 * math.pi * base * time * (1 + 0.1 * time))
-    return sound.astype(np.float32)
+def spectrogram_spec(repository: Repository) -> Spectrogram:
+    """The spectrogram that the repository's preprocessor would make: its bands, 100 frames for each second."""
+    said = repository.preprocessor
+    bands = int(said.get("feature_size") or repository.setting("num_mel_bins") or 80)
+    seconds = int(said.get("chunk_length") or CHUNK)
+    return Spectrogram(name="input_features", shape=(1, bands, 100 * seconds))
 
 
 def _spectrogram(repository: Repository, seed: int) -> Tensor:
-    said = repository.preprocessor
-    rate = int(said.get("sampling_rate") or SAMPLE_RATE)
-    seconds = int(said.get("chunk_length") or 30)
-    sound = _sound(repository, seed)
-    padded = np.zeros(rate * seconds, np.float32)
-    padded[: sound.size] = sound[: padded.size]
-    bands = int(said.get("feature_size") or repository.setting("num_mel_bins") or 80)
-    return log_mel(padded, rate=rate, bands=bands)[None]
+    return spectrogram_spec(repository).make(seed)
 
 
 def _waveform(repository: Repository, seed: int) -> Tensor:
     """The sound at mean 0 and deviation 1: [1, samples]."""
-    sound = _sound(repository, seed)
+    sound = tones(seed, rate=int(repository.preprocessor.get("sampling_rate") or SAMPLE_RATE))
     return np.asarray((sound - sound.mean()) / np.sqrt(sound.var() + 1e-7), np.float32)[None]
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.models.sound import spectrogram
+
 Tensor = NDArray[np.generic]
 IntegerType = Literal["int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool"]
 FloatType = Literal["float32", "float16", "float64"]
@@ -92,4 +94,15 @@ class Uniform(_Input):
         return self._random(seed).uniform(self.low, self.high, self.shape).astype(self.dtype)
 
 
-InputSpec = Annotated[Tokens | Mask | Zeros | Normal | Uniform, Field(discriminator="kind")]
+class Spectrogram(_Input):
+    """The log-mel spectrogram of two seconds of tones and silence after them: [1, bands, frames of 10 ms]."""
+
+    kind: Literal["spectrogram"] = "spectrogram"
+    dtype: Literal["float32"] = "float32"
+    shape: tuple[Literal[1], int, int] = Field(description="1, bands, frames")
+
+    def make(self, seed: int) -> Tensor:
+        return spectrogram(seed, bands=self.shape[1], frames=self.shape[2])
+
+
+InputSpec = Annotated[Tokens | Mask | Zeros | Normal | Uniform | Spectrogram, Field(discriminator="kind")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jobs.models.catalogue import ModelEntry
-from jobs.models.input_specs import InputSpec, Normal, Tensor, Tokens
+from jobs.models.input_specs import InputSpec, Normal, Spectrogram, Tensor, Tokens
 from jobs.models.reference import ModelInput, ModelInvalid, model_inputs
 
 # The size of a dimension that the file leaves open, unless it is a batch (1) or an image's (RGB, 224 × 224).
@@ -30,6 +30,21 @@ def make_inputs(entry: ModelEntry, seed: int = 0) -> dict[str, Tensor]:
         return _hub_inputs(entry, entry.repository, seed)
     specs = entry.inputs if entry.inputs is not None else own_inputs(entry)
     return {spec.name: spec.make(seed) for spec in specs}
+
+
+def spectrogram_of(entry: ModelEntry) -> Spectrogram | None:
+    """The input that is a spectrogram, if the model has one: a page can make it by itself.
+
+    Raises:
+        ModelInvalid: the model can't be loaded.
+    """
+    if entry.repository is None:
+        return next((spec for spec in entry.inputs or () if isinstance(spec, Spectrogram)), None)
+    if not any(one.name == "input_features" for part in entry.parts for one in model_inputs(part.path)):
+        return None
+    from jobs.models.hub_inputs import Repository, spectrogram_spec  # noqa: PLC0415 - few batches need it
+
+    return spectrogram_spec(Repository(entry.repository))
 
 
 def _hub_inputs(entry: ModelEntry, folder: Path, seed: int) -> dict[str, Tensor]:

@@ -7,11 +7,12 @@ import time
 import numpy as np
 import pytest
 
+from jobs.browsers.page_features import log_mel_for
 from jobs.browsers.protocol import Fault, ModelPart, PageError, PagePhase, Progress, Result, Run, RunOptions
 from jobs.browsers.tensors import Tensor
 from jobs.models import catalogue, compare, make_inputs, native_run
 from jobs.specs import Platform
-from recovery.kinds import PageEvent
+from recovery.kinds import BrowserType, PageEvent
 from tests.browser.pages import Page
 
 MANY_PARTS = "llava"
@@ -76,6 +77,19 @@ def test_progress_counts_the_bytes_of_all_parts(page: Page) -> None:
         told.append(message)
     whole = sum(part.path.stat().st_size for part in catalogue()[MANY_PARTS].parts)
     assert np.all([message.done <= whole for message in told if message.phase is PagePhase.LOAD])
+
+
+@pytest.mark.parametrize("workgroup", [(256, 1, 1), (128, 2, 1)])
+def test_the_pages_own_spectrogram_gives_native_outputs(page: Page, workgroup: tuple[int, int, int]) -> None:
+    name = "whisper-tiny"
+    made = log_mel_for(catalogue()[name], BrowserType.CHROME)
+    assert made is not None
+    run = command(page, name, Platform.WEBGPU, RunOptions(), runs=1)
+    page.link.send(run.model_copy(update={"inputs": (), "log_mel": made.model_copy(update={"workgroup": workgroup})}))
+    result = page.answer()
+    assert_right(name, result)
+    assert isinstance(result, Result)
+    assert result.features_ms is not None
 
 
 @pytest.mark.parametrize("page", ["chromium"], indirect=True)

@@ -1,6 +1,9 @@
 // The end of a device, which may come at any time: fails whatever waits on the device then, and would wait for ever.
 import type { PageFailure } from "./failures";
 
+/** What a device's end breaks may be told a little before the end itself. */
+const SETTLE_MS = 50;
+
 /** Not a promise to race against: one that lives long keeps every waiter, and what it waited for, in memory. */
 export class Demise {
   readonly #waiting = new Set<(failure: PageFailure) => void>();
@@ -16,7 +19,7 @@ export class Demise {
     return new Promise((resolve, reject) => {
       if (this.#failure) reject(this.#failure);
       else this.#waiting.add(reject);
-      work.then(resolve, reject).finally(() => this.#waiting.delete(reject));
+      work.then(resolve, (error: unknown) => setTimeout(() => reject(this.#failure ?? error), SETTLE_MS)).finally(() => this.#waiting.delete(reject));
     });
   }
 }

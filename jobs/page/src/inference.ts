@@ -5,8 +5,9 @@ import { Demise } from "./demise";
 import { PageFailure } from "./failures";
 import { GpuTensors } from "./gpu_tensors";
 import type { Link } from "./link";
-import type { AdapterInfo, PagePhase, Progress, Result, Run, Tensor } from "./protocol";
-import { runtimeFor } from "./runtimes";
+import { logMel } from "./log_mel";
+import type { AdapterInfo, LogMel, PagePhase, Progress, Result, Run, Tensor } from "./protocol";
+import { type Runtime, runtimeFor } from "./runtimes";
 import { decodeTensor, encodeTensor } from "./tensors";
 import { openGpu } from "./webgpu";
 import { openWebNN } from "./webnn";
@@ -61,6 +62,14 @@ async function encodeOutputs(outputs: Values): Promise<Tensor[]> {
   return tensors;
 }
 
+/** Make the input that the page is to make; its milliseconds. */
+async function addFeatures(inputs: Values, spec: LogMel, { device, demise }: Backend, { Tensor: Made }: Runtime): Promise<number> {
+  if (device === undefined) throw new Error("the log-mel kernel runs on webgpu only");
+  const [features, ms] = await timed(() => demise.orFail(logMel(device, spec)));
+  inputs[spec.input] = new Made("float32", features, [1, features.length / spec.frames, spec.frames]);
+  return ms;
+}
+
 /** A run's outputs, after those of the run before were let go. */
 async function replace(outputs: Values, run: () => Promise<Values>): Promise<Values> {
   for (const value of Object.values(outputs)) value.dispose();
@@ -102,8 +111,9 @@ export async function runModel(run: Run, link: Link): Promise<Result> {
   );
   try {
     const cpu = Object.fromEntries(run.inputs.map((input) => [input.name, decodeTensor(input, runtime.Tensor)]));
-    const inputs = onGpu?.upload(cpu) ?? cpu;
     link.enter("compile");
+    const featuresMs = run.log_mel && (await addFeatures(cpu, run.log_mel, backend, runtime));
+    const inputs = onGpu?.upload(cpu) ?? cpu;
     const kernelsBefore = backend.kernels?.() ?? 0;
     const once = async (): Promise<Values> => {
       const outputs = await orFail(chain.run(inputs));
@@ -138,6 +148,7 @@ export async function runModel(run: Run, link: Link): Promise<Result> {
       threads: runtime.env.wasm.numThreads ?? null,
       runtime_ms: runtimeMs,
       load_ms: loadMs,
+      features_ms: featuresMs,
       compile_ms: compileMs,
       run_ms: runMs,
       outputs: encoded,

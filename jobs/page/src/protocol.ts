@@ -39,6 +39,7 @@ export interface Run {
   parts: [ModelPart, ...ModelPart[]];
   platform: Platform;
   inputs: Tensor[];
+  log_mel: LogMel | null;
   warmup: number;
   runs: number;
   options: RunOptions;
@@ -78,6 +79,66 @@ export interface WeightFile {
  * A named array. ``data`` is base64 of its elements in C order, little-endian; a bool is one byte.
  */
 export interface Tensor {
+  name: string;
+  dtype:
+    | "float32"
+    | "float64"
+    | "float16"
+    | "int64"
+    | "uint64"
+    | "int32"
+    | "uint32"
+    | "int16"
+    | "uint16"
+    | "int8"
+    | "uint8"
+    | "bool";
+  shape: number[];
+  data: string;
+}
+/**
+ * An input that the page makes itself, by a compute shader: the log-mel spectrogram of a sound. WebGPU only.
+ */
+export interface LogMel {
+  input: string;
+  samples: Tensor1;
+  filters: Tensor2;
+  /**
+   * of 10 ms each
+   */
+  frames: number;
+  /**
+   * threads of one workgroup; at most 256 in all
+   *
+   * @minItems 3
+   */
+  workgroup: [unknown, unknown, unknown, ...unknown[]];
+}
+/**
+ * A named array. ``data`` is base64 of its elements in C order, little-endian; a bool is one byte.
+ */
+export interface Tensor1 {
+  name: string;
+  dtype:
+    | "float32"
+    | "float64"
+    | "float16"
+    | "int64"
+    | "uint64"
+    | "int32"
+    | "uint32"
+    | "int16"
+    | "uint16"
+    | "int8"
+    | "uint8"
+    | "bool";
+  shape: number[];
+  data: string;
+}
+/**
+ * A named array. ``data`` is base64 of its elements in C order, little-endian; a bool is one byte.
+ */
+export interface Tensor2 {
   name: string;
   dtype:
     | "float32"
@@ -185,6 +246,10 @@ export interface Result {
    * fetching the model and building the inference session
    */
   load_ms: number;
+  /**
+   * the log-mel spectrogram; null: none was asked for
+   */
+  features_ms: number | null;
   /**
    * the first run
    */

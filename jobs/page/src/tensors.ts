@@ -20,9 +20,12 @@ const ELEMENTS: Record<Tensor["dtype"], ElementsConstructor> = {
   bool: Uint8Array,
 };
 
+export function bytesOf(tensor: Tensor): ArrayBuffer {
+  return Uint8Array.fromBase64(tensor.data).buffer;
+}
+
 export function decodeTensor(tensor: Tensor, constructor: TensorConstructor): OrtTensor {
-  const bytes = Uint8Array.fromBase64(tensor.data);
-  const elements = new ELEMENTS[tensor.dtype](bytes.buffer);
+  const elements = new ELEMENTS[tensor.dtype](bytesOf(tensor));
   return new (constructor as new (type: Tensor["dtype"], data: Elements, dims: number[]) => OrtTensor)(
     tensor.dtype,
     elements,

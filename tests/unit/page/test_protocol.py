@@ -86,7 +86,8 @@ def test_messages_of_a_page_survive_the_wire() -> None:
         Hello.model_validate_json(json.dumps(hello())),
         Result(
             v=1, id="1", backend=Platform.WEBGPU, adapter=adapter, kernels=3, threads=1, runtime_ms=0.0, load_ms=1.0,
-            compile_ms=2.0, run_ms=(0.5, 0.25), outputs=(Tensor.from_array("y", np.zeros((1, 2), np.float32)),),
+            features_ms=None, compile_ms=2.0, run_ms=(0.5, 0.25),
+            outputs=(Tensor.from_array("y", np.zeros((1, 2), np.float32)),),
         ),
         PageError(v=1, id="1", kind=PageEvent.DEVICE_LOST, phase=PagePhase.RUN, message="gone"),
         Log(v=1, level="error", source="page", text="ü – ✓"),
