@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import redis
 from kombu import Connection
 from redis.connection import SSLConnection
 from redis.sentinel import SentinelConnectionPool
 
 from breakers.redis_url import BadRedisUrl, RedisUrl, without_password
 from jobs.broker import broker_for
+from jobs.connections import what_redis_refused
 
 SENTINELS = "rediss+sentinel://worker:p%40ss@s1:26001,s2/2?master=farm&ssl_ca_certs=/ca.pem"
 
@@ -87,3 +89,9 @@ def test_an_empty_password_file_is_a_mistake(tmp_path: Path) -> None:
 def test_a_url_is_shown_without_its_password() -> None:
     assert without_password(SENTINELS) == SENTINELS.replace("p%40ss", "***")
     assert without_password("redis://a/0") == "redis://a/0"
+
+
+def test_a_full_redis_is_called_full() -> None:
+    said = "Command # 1 (EVALSHA 51163) of pipeline caused error: command not allowed when used memory > 'maxmemory'."
+    assert what_redis_refused(redis.ResponseError(said)).startswith("Redis is full")
+    assert "does not answer any more: gone" in what_redis_refused(redis.ConnectionError("gone\nand more"))
