@@ -46,7 +46,7 @@ def artefacts_of_failure(
 def test_a_test_that_fails_leaves_a_screenshot_messages_and_a_timeline(
     pool: tuple[SessionPool, BrowserType], tmp_path: Path
 ) -> None:
-    right = catalogue()[MODEL].path
+    right = catalogue()[MODEL].parts[0].path
     model = onnx.load(right)
     for weights in model.graph.initializer:
         if weights.data_type == onnx.TensorProto.FLOAT:

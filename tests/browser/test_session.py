@@ -140,7 +140,7 @@ def test_a_missing_adapter_is_a_gpu_failure_that_the_software_adapter_cures(run:
 def test_a_model_that_is_none_is_the_tests_own_failure(run: Run, tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"this is no model")
-    right = catalogue()["bert-base-uncased"].path
+    right = catalogue()["bert-base-uncased"].parts[0].path
     with pytest.raises(TestFailure):
         run(own=ModelSource(name="broken", type=catalogue()["bert-base-uncased"].type, path=broken, reference=right))
     run()
