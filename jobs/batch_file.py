@@ -19,7 +19,7 @@ from jobs.model_sources import add_sources, is_hub_name
 from jobs.models.catalogue import catalogue
 from jobs.own.table import OwnTestTable, own_tests
 from jobs.plan import DEFAULT_TIMEOUT, BadInput, Plan, PlannedFault, Selector, one_line
-from jobs.specs import Isolation, ModelSource, Platform
+from jobs.specs import FAULTS_OF_MODELS, Isolation, ModelSource, Platform
 from recovery import BrowserType, RecoveryPolicy
 
 # Bytes. A matrix is short; anything larger is not a batch file.
@@ -73,7 +73,7 @@ def load_plan(path: Path) -> Plan:
     matrix = given.matrix or _Matrix.model_construct(browsers=[], models=[], platforms=[])
     own = {source.name: source.model_copy(update=_found(path, source)) for source in given.model}
     wrong_elsewhere = add_sources(own, matrix.models, given.weights)
-    tests, wrong_tests = own_tests(given.test, matrix.browsers, given.timeout)
+    tests, wrong_tests = own_tests(given.test, matrix.browsers)
     mistakes = [
         *_wrong_sources(path, given.model),
         *wrong_elsewhere,
@@ -97,6 +97,7 @@ def load_plan(path: Path) -> Plan:
         faults=tuple(given.fault),
         own_models=own,
         own_tests=tuple(tests),
+        folder=path.parent.absolute(),
         isolation=given.isolation,
         policy_overrides=given.recovery,
     )
@@ -178,6 +179,8 @@ def _check_cells(path: Path, plan: Plan) -> None:
     if plan.total > LARGEST_MATRIX:
         raise BadInput(f"{path.name}: {plan.total} tests; allowed: up to {LARGEST_MATRIX}")
     for index, fault in enumerate(plan.faults):
+        if fault.test is not None and fault.kind in FAULTS_OF_MODELS:
+            raise BadInput(f"{path.name}: fault[{index}].kind: {fault.kind.value!r} is for tests of models only")
         if not any(fault.matches(*cell) for cell in cells) and not any(fault.matches_own(*own) for own in own_cells):
             raise BadInput(f"{path.name}: fault[{index}]: no test has its browser, model, platform and test")
         hit = [(browser, platform) for browser, model, platform in cells if fault.matches(browser, model, platform)]

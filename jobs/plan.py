@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -85,7 +86,7 @@ class OwnTest(BaseModel):
     name: str
     browsers: tuple[BrowserType, ...]
     python: PythonTest
-    timeout: float
+    timeout: float | None = Field(default=None, description="seconds; null: the batch's")
 
 
 class Shard(NamedTuple):
@@ -113,6 +114,9 @@ class Plan:
     faults: tuple[PlannedFault, ...] = ()
     own_models: Mapping[str, ModelSource] = field(default_factory=dict)
     own_tests: tuple[OwnTest, ...] = ()
+    folder: Path | None = None
+    """Where the batch file lies: the embedded farm finds users' modules there."""
+
     isolation: Isolation | None = None
     """``None``: each kind of test its own default."""
 
@@ -186,7 +190,7 @@ class Plan:
                 browser=browser,
                 kind=TestKind.PYTHON,
                 python=test.python,
-                timeout=test.timeout,
+                timeout=test.timeout or self.timeout,
                 faults=tuple(fault.spec() for fault in self.faults if fault.matches_own(browser, test.name)),
                 isolation=self.isolation or Isolation.CONTEXT,
             )

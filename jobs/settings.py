@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from breakers.redis_url import RedisUrl
 
@@ -143,6 +144,13 @@ class Settings(BaseSettings):
     models_dir: Path | None = None
     """Folder with models of the hub (``<owner>/<name>/…``), looked into before the hub; unset: none."""
 
+    test_modules: Annotated[tuple[str, ...], NoDecode] = ()
+    """Modules whose functions a worker may run as tests, with commas between; ``package.*`` allows all below it."""
+
+    test_path: str = ""
+    """Folders that these modules are imported from, with colons between. Unset: Python's own path; ``breakwater run``
+    with its embedded farm: the batch file's folder."""
+
     scratch_dir: Path | None = None
     """Folder for profiles and other short-lived files; unset: the system's temporary folder."""
 
@@ -154,6 +162,20 @@ class Settings(BaseSettings):
 
     alert_webhook: SecretStr | None = None
     """Where Flower sends alerts to, as Slack's incoming webhooks take them; see docs/metrics.md. Unset: nowhere."""
+
+    @field_validator("test_modules", mode="before")
+    @classmethod
+    def _are_modules(cls, given: object) -> object:
+        names = tuple(name.strip() for name in given.split(",") if name.strip()) if isinstance(given, str) else given
+        for name in names if isinstance(names, tuple) else ():
+            if not all(part.isidentifier() for part in str(name).removesuffix(".*").split(".")):
+                raise ValueError(f"{name!r} is no name of a module; give names such as shop_tests or checks.*")
+        return names
+
+    @property
+    def test_path_folders(self) -> tuple[Path, ...]:
+        """``test_path``, taken apart."""
+        return tuple(Path(folder).absolute() for folder in self.test_path.split(os.pathsep) if folder)
 
     @model_validator(mode="after")
     def _signs_wholly_or_not(self) -> Self:

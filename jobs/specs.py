@@ -71,6 +71,16 @@ class FaultKind(StrEnum):
     ASSET_STALLED = "asset_stalled"
 
 
+# Faults of our own page, of its link and of what models need: users' own tests have other pages.
+FAULTS_OF_MODELS = frozenset(
+    {
+        *(FaultKind.NO_ADAPTER, FaultKind.API_MISSING, FaultKind.GPU_PROCESS_KILLED, FaultKind.DEVICE_LOST),
+        *(FaultKind.WINDOW_CLOSED, FaultKind.SOCKET_DROPPED, FaultKind.PAGE_HUNG, FaultKind.PAGE_GARBLED),
+        *(FaultKind.PAGE_MEMORY, FaultKind.WASM_MEMORY, FaultKind.ASSET_STALLED),
+    }
+)
+
+
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

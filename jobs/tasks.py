@@ -30,9 +30,10 @@ from jobs.batches import (
 )
 from jobs.browsers.failures import AttemptAborted, TestFailure
 from jobs.browsers.runner import run_test, simulate_test
+from jobs.own.runner import run_own_test
 from jobs.plan import one_line
 from jobs.routing import SIMULATION_QUEUE, browser_queue, queue_for
-from jobs.specs import Measurement, Outcome, Verdict
+from jobs.specs import Measurement, Outcome, OwnRun, TestKind, Verdict
 from jobs.time_limit import killed_after
 from jobs.worker import Backend, WorkerProcess, is_dead_sibling, worker_process
 from recovery import (
@@ -124,7 +125,7 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
         lasts = backend.store.lease_seconds
         guard = backend.registry.guard(*circuits_of(claim, worker.node), counted=(BrowserFailure,), probe_seconds=lasts)
         with guard, lease.renewing(guard.renew):
-            measurement = run(worker, claim, lambda: lease.should_stop)
+            result = run(worker, claim, lambda: lease.should_stop)
     except CircuitOpenError as refusal:
         return carry_out(backend, claim, record("circuit_open", str(refusal)), on_open_circuit(backend, claim, refusal))
     except AttemptAborted:
@@ -138,7 +139,7 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
     except TestFailure as failure:
         entry = record("failed", str(failure))
         keep_artefacts(worker, claim, entry)
-        finish(backend, claim, entry, Outcome.FAILED, str(failure), failure.measurement)
+        finish(backend, claim, entry, Outcome.FAILED, str(failure), failure.measurement or failure.own)
         return None
     except BrowserFailure as error:
         info = recovery.categorize_browser_failure(error, error.evidence)
@@ -152,7 +153,9 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
         info = recovery.categorize_browser_failure(defect, defect.evidence)
         entry = record(info.failure_type.value, info.message, info)
         return carry_out(backend, claim, entry, on_failure(backend, claim, info, entry))
-    finish(backend, claim, record("passed"), Outcome.PASSED, "", measurement)
+    if isinstance(result, OwnRun):
+        keep_attached(worker, claim)
+    finish(backend, claim, record("passed"), Outcome.PASSED, "", result)
     return None
 
 
@@ -181,7 +184,7 @@ def circuits_of(claim: Claim, node: str) -> tuple[str, ...]:
     return (f"browser:{claim.browser.value}", f"worker:{node}", f"task:{claim.spec.task_type}")
 
 
-def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) -> Measurement:
+def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) -> Measurement | OwnRun:
     """Prepare the session as the attempt's level asks, then run the test in it."""
     if claim.browser is None:
         return simulate_test(claim.spec)
@@ -190,6 +193,10 @@ def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) ->
         worker.pool.renew()
     elif claim.level is RecoveryLevel.MODERATE:
         worker.pool.restart()
+    if claim.spec.kind is TestKind.PYTHON:
+        return run_own_test(
+            claim.spec, claim.number, claim.browser, claim.adjustments, worker.pool, worker.hosts, should_stop
+        )
     measurement = run_test(claim.spec, claim.number, claim.browser, claim.adjustments, worker.pool, should_stop)
     worker.sessions.saw(measurement.adapter)
     return measurement
@@ -203,6 +210,14 @@ def keep_artefacts(worker: WorkerProcess, claim: Claim, entry: AttemptRecord) ->
         found = worker.pool.artefacts(entry.model_dump(mode="json"))
         worker.backend.artefacts.keep(claim.batch, claim.test, claim.number, found)
     except Exception:
+        log.exception("%s:%s attempt %d: its artefacts were not kept", claim.batch, claim.test, claim.number)
+
+
+def keep_attached(worker: WorkerProcess, claim: Claim) -> None:
+    """Keep what a user's own test attached, though it passed."""
+    try:
+        worker.backend.artefacts.keep(claim.batch, claim.test, claim.number, worker.pool.attached)
+    except redis.RedisError:
         log.exception("%s:%s attempt %d: its artefacts were not kept", claim.batch, claim.test, claim.number)
 
 
@@ -245,7 +260,9 @@ def situation_of(backend: Backend, claim: Claim, failures: int) -> recovery.Situ
         asked=claim.spec.browser,
         model_type=claim.spec.model_type,
         usable=tuple(browser for browser in manned if not circuits[f"browser:{browser.value}"].retry_after),
-        simulation="simulated" in claim.header.allow and bool(queues.get(SIMULATION_QUEUE)),
+        simulation="simulated" in claim.header.allow
+        and bool(queues.get(SIMULATION_QUEUE))
+        and claim.spec.kind is TestKind.MODEL,
         others=any(node != claim.owner.node for node in queues.get(queue_for(claim.browser), ())),
         elapsed=max(0.0, claim.claimed_at - claim.first_claimed_at),
         batch=recovery.BatchSpent(
@@ -304,7 +321,7 @@ def finish(
     entry: AttemptRecord,
     outcome: Outcome,
     reason: str,
-    measurement: Measurement | None = None,
+    result: Measurement | OwnRun | None = None,
 ) -> None:
     """Write the test's verdict; a later attempt's verdict stands if there is one."""
     attempts = (*claim.history, entry)
@@ -326,7 +343,8 @@ def finish(
             degraded=gave_result and claim.browser not in {None, spec.browser},
             simulated=gave_result and claim.browser is None,
             recovered=outcome is Outcome.PASSED and had_failure(claim.history),
-            measurement=measurement,
+            measurement=result if isinstance(result, Measurement) else None,
+            own=result if isinstance(result, OwnRun) else None,
             attempts=attempts,
             seconds=round(entry.started_at + entry.seconds - claim.first_claimed_at, 3),
         ),

@@ -18,6 +18,7 @@ from jobs.browsers.pool import SessionPool
 from jobs.circuits import farm_circuits
 from jobs.connections import REDIS_ABSENCE, connect
 from jobs.leaving import is_leaving
+from jobs.own.hosting import HostKeeper
 from jobs.session_teller import SessionTeller
 from jobs.settings import Settings, settings
 
@@ -63,6 +64,10 @@ class WorkerProcess:
     @cached_property
     def pool(self) -> SessionPool:
         return SessionPool(settings())
+
+    @cached_property
+    def hosts(self) -> HostKeeper:
+        return HostKeeper(settings())
 
     @cached_property
     def sessions(self) -> SessionTeller:

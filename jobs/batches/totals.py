@@ -2,7 +2,7 @@
 
 One hash, ``<prefix>:totals``: verdicts:<outcome>:<browser asked>, marks:<mark>, attempts:<outcome>:<browser or none>,
 recoveries:<level>:<browser or none>:<succeeded or failed>, recycles:<browser>, and durations,
-test:<model type>:<bucket> and attempt:<browser or none>:<bucket>, bucket: upper bound, inf or sum.
+test:<model type or python>:<bucket> and attempt:<browser or none>:<bucket>, bucket: upper bound, inf or sum.
 """
 
 from __future__ import annotations

@@ -14,6 +14,10 @@ LISTENING = r"started successfully on port (\d+)"
 # Nothing that asks the network, nothing that asks the user; the WebGPU that browsers hide on unknown GPUs; WebNN.
 FLAGS = (
     "--disable-background-networking",
+    # A tab in the background, as the harness's is beside a user's own test, must go on as it would in front.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-dev-shm-usage",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.specs import Measurement
+from jobs.specs import Measurement, OwnRun
 from recovery import BrowserFailure, Evidence, FailureType, categorize_browser_failure
 from recovery.failures import InternalFailure
 
@@ -14,9 +14,10 @@ class TestFailure(Exception):
 
     __test__ = False
 
-    def __init__(self, message: str, measurement: Measurement | None = None) -> None:
+    def __init__(self, message: str, measurement: Measurement | None = None, own: OwnRun | None = None) -> None:
         super().__init__(message)
         self.measurement = measurement
+        self.own = own
 
 
 class AttemptAborted(Exception):

@@ -16,7 +16,7 @@ import psutil
 from jobs.browsers.failures import TestFailure
 from jobs.browsers.protocol import Fault
 from jobs.browsers.session import BrowserSession
-from jobs.specs import FaultKind
+from jobs.specs import FAULTS_OF_MODELS, FaultKind
 
 # Seconds for which a stalled server answers nothing: longer than any attempt.
 STALL_SECONDS = 7200.0
@@ -121,6 +121,12 @@ def _close_window(session: BrowserSession) -> None:
 
 def _cut_link(session: BrowserSession) -> None:
     session.link.cut()
+
+
+def strike_own_test(faults: frozenset[FaultKind], session: BrowserSession) -> None:
+    """Break the browser or the driver, right after a user's own test was begun."""
+    for fault in sorted((faults & _STRIKES.keys()) - FAULTS_OF_MODELS):
+        _STRIKES[fault](session)
 
 
 _STRIKES: dict[FaultKind, Callable[[BrowserSession], None]] = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jobs.browsers.faults import AT_LAUNCH
@@ -15,7 +16,7 @@ from jobs.browsers.session import BrowserSession
 from jobs.browsers.trace import Trace
 from jobs.scratch import sweep
 from jobs.settings import Settings
-from jobs.specs import FaultKind
+from jobs.specs import FaultKind, Isolation
 from recovery import Adjustments, BrowserFailure, BrowserType, Evidence, Phase
 from recovery.failures import CrashFailure, InternalFailure
 
@@ -50,6 +51,11 @@ class SessionPool:
         self._trace = Trace()
         if self._session is not None:
             self._session.trace = self._trace
+
+    @property
+    def attached(self) -> Mapping[str, bytes]:
+        """What the attempt attached so far, by name."""
+        return self._trace.attached
 
     def artefacts(self, record: Mapping[str, object]) -> dict[str, bytes]:
         """What can be kept of the attempt that has just failed, by name. ``record`` is its own account of itself."""
@@ -95,6 +101,23 @@ class SessionPool:
         if adjustments.profile_in_memory and MEMORY_DISK.is_dir():
             return self._config.model_copy(update={"scratch_dir": MEMORY_DISK})
         return self._config
+
+    @contextlib.contextmanager
+    def isolated(
+        self, browser: BrowserType, adjustments: Adjustments, faults: frozenset[FaultKind], isolation: Isolation
+    ) -> Iterator[BrowserSession]:
+        """A session as ``session_for`` gives it; with isolation ``browser`` one that no other test uses.
+
+        Raises:
+            BrowserFailure: a new one was needed and could not be started.
+        """
+        if isolation is Isolation.BROWSER:
+            self.restart()
+        try:
+            yield self.session_for(browser, adjustments, faults)
+        finally:
+            if isolation is Isolation.BROWSER:
+                self._key = None  # no test asks for that
 
     def renew(self) -> None:
         """Level 1: the same session, a new harness page.

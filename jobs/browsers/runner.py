@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jobs.browsers.failures import TestFailure
 from jobs.browsers.faults import faults_of
 from jobs.browsers.faults_run import RunFaults
+from jobs.browsers.isolation import own_harness
 from jobs.browsers.page_features import log_mel_for
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.protocol import ModelPart, Run, WeightFile
@@ -60,33 +61,33 @@ def run_test(
     entry, inputs, expected = _prepare(spec, inputs)
     log_mel = log_mel_for(entry, browser) if spec.platform is Platform.WEBGPU and not given else None
     faults = faults_of(spec, attempt, browser)
-    session = pool.session_for(browser, adjustments, faults)
-    parts = tuple(
-        ModelPart(
-            name=part.name,
-            url=session.link.offer(part.path),
-            weights=tuple(WeightFile(path=file.name, url=session.link.offer(file)) for file in part.weights),
-            feeds=dict(part.feeds),
-        )
-        for part in entry.parts
-    )
     made = log_mel.input if log_mel else None
     tensors = tuple(Tensor.from_array(name, array) for name, array in inputs.items() if name != made)
+    with pool.isolated(browser, adjustments, faults, spec.isolation) as session, own_harness(session, spec.isolation):
+        parts = tuple(
+            ModelPart(
+                name=part.name,
+                url=session.link.offer(part.path),
+                weights=tuple(WeightFile(path=file.name, url=session.link.offer(file)) for file in part.weights),
+                feeds=dict(part.feeds),
+            )
+            for part in entry.parts
+        )
 
-    def command(name: str) -> Run:
-        return Run(id=name, parts=parts, platform=spec.platform, inputs=tensors, log_mel=log_mel, runs=RUNS)
+        def command(name: str) -> Run:
+            return Run(id=name, parts=parts, platform=spec.platform, inputs=tensors, log_mel=log_mel, runs=RUNS)
 
-    broken = RunFaults(faults, session)
+        broken = RunFaults(faults, session)
 
-    def look() -> bool:
-        broken.look()
-        return should_stop()
+        def look() -> bool:
+            broken.look()
+            return should_stop()
 
-    try:
-        result = session.run_model(command, spec.timeout * adjustments.time_factor, look)
-    finally:
-        pool.struck_at = broken.struck_at or pool.struck_at
-        session.withdraw_offers()
+        try:
+            result = session.run_model(command, spec.timeout * adjustments.time_factor, look)
+        finally:
+            pool.struck_at = broken.struck_at or pool.struck_at
+            session.withdraw_offers()
     outputs = {tensor.name: tensor.to_array() for tensor in result.outputs}
     ran = _Ran(
         result.backend, session.version, result.adapter, result.load_ms, result.features_ms, result.compile_ms,

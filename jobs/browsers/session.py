@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import psutil
 from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.chromium.options import ChromiumOptions
+from selenium.webdriver.firefox.options import Options as FirefoxOptions
 from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
@@ -52,6 +55,8 @@ QUIT_TIMEOUT: Final = 5.0
 SCREENSHOT_TIMEOUT: Final = 2.0
 # Bytes of the driver's log that a failed attempt keeps: its end.
 MAX_DRIVER_LOG: Final = 16_000
+# Seconds between two looks at a BiDi answer; Selenium's own tenth of a second makes every command that slow.
+BIDI_POLL: Final = 0.005
 
 _OF_EVENT: dict[PageEvent, type[BrowserFailure]] = {
     PageEvent.DEVICE_LOST: GpuFailure,
@@ -62,6 +67,9 @@ _OF_EVENT: dict[PageEvent, type[BrowserFailure]] = {
 }
 
 _ERRORS = (WebDriverException, HTTPError, OSError, LinkClosed, TimeoutError)
+
+# It tells of every browser's end as of an error; we see those ourselves.
+logging.getLogger("websocket").setLevel(logging.CRITICAL)
 
 
 class BrowserSession:
@@ -74,6 +82,7 @@ class BrowserSession:
         self.trace = Trace()
         self.wear = Wear(config, lambda: own_bytes(self.members()))
         self._spoiled = False
+        self._stuck = False
         self._launch = launch
         self._config = config
         self._server = server
@@ -81,6 +90,8 @@ class BrowserSession:
         self._client = ClientConfig(
             remote_server_addr="http://127.0.0.1",
             timeout=config.launch_timeout,  # type: ignore[arg-type]  # urllib3 takes a float
+            websocket_timeout=config.webdriver_timeout,
+            websocket_interval=BIDI_POLL,
             # urllib3 would ask again by itself, and a hang would last four times as long.
             init_args_for_pool_manager={"init_args_for_pool_manager": {"retries": False}},
         )
@@ -119,11 +130,13 @@ class BrowserSession:
             self._end.introduce(self._client)
             trust_origin(self._launch.options, self._server.origin)
         self._client.remote_server_addr = self._end.start()
+        if isinstance(self._launch.options, ChromiumOptions | FirefoxOptions):
+            self._launch.options.enable_bidi = True  # user contexts: see isolation.py
         self._driver = WebDriver(
             self._client.remote_server_addr, options=self._launch.options, client_config=self._client
         )
         self._client.timeout = self._config.webdriver_timeout
-        self._driver.set_page_load_timeout(self._config.webdriver_timeout)
+        self.set_waits()
         self.version = str(self._driver.capabilities.get("browserVersion", ""))
         self._window = self._driver.current_window_handle
         self._end.browser_started()
@@ -146,6 +159,8 @@ class BrowserSession:
             if self._driver is None or self._watch.link is None:
                 raise CrashFailure("the session was not started", self.evidence(Phase.NAVIGATE))
             self._watch.look_at_processes(Phase.NAVIGATE)
+            if self._stuck:
+                raise self._cannot_leave()
             if not (self._watch.pulse_stopped and self._replace_hung_page()):
                 self._open_harness()
             self._spoiled = False
@@ -155,8 +170,7 @@ class BrowserSession:
     def _replace_hung_page(self) -> bool:
         """Leave the page behind with its process. False: no process hangs, so the page may be left as usual."""
         if self._launch.remote_url or self.browser in {BrowserType.WEBKIT, BrowserType.SAFARI}:
-            seen = self.evidence(Phase.NAVIGATE)
-            raise TimeoutFailure(f"{self.browser.value} can't leave a hung page behind in the same session", seen)
+            raise self._cannot_leave()
         assert self._driver is not None
         hung, self._watch.link = self._watch.link, self._server.open_link()
         if hung is not None:
@@ -171,15 +185,20 @@ class BrowserSession:
         """All processes of driver and browser; none of a remote one."""
         return self._end.members()
 
+    def _cannot_leave(self) -> TimeoutFailure:
+        return TimeoutFailure(
+            f"{self.browser.value} can't leave a hung page behind in the same session", self.evidence(Phase.NAVIGATE)
+        )
+
     def is_well(self) -> bool:
         """Whether the next test may use it: browser and driver run, the page lives, and no run was left unfinished."""
-        return self._watch.well and not self._spoiled
+        return self._watch.well and not self._spoiled and not self._stuck
 
     def close(self) -> None:
         """End browser and driver, profile and page. Nobody is asked, but a remote browser, shortly."""
         self._close_link()
         if self._launch.remote_url and self._driver is not None:
-            with contextlib.suppress(*_ERRORS), self._patience(QUIT_TIMEOUT):
+            with contextlib.suppress(*_ERRORS), self.patience(QUIT_TIMEOUT):
                 self._driver.quit()
             self._driver = None
         self._end.stop()
@@ -188,6 +207,71 @@ class BrowserSession:
         if self._watch.link is not None:
             self._watch.link.close()
             self._watch.link = None
+
+    # For isolation.py, and for tests that bring pages of their own
+
+    @property
+    def driver(self) -> WebDriver:
+        """Selenium's own.
+
+        Raises:
+            CrashFailure: the session was not started, or its start failed.
+        """
+        if self._driver is None:
+            raise CrashFailure("the session was not started", self.evidence(Phase.RUN))
+        return self._driver
+
+    def set_waits(self) -> None:
+        """No command waits longer than we would for its answer."""
+        self.driver.implicitly_wait(0)
+        self.driver.set_page_load_timeout(self._config.webdriver_timeout)
+        self.driver.set_script_timeout(self._config.webdriver_timeout)
+
+    @property
+    def command_seconds(self) -> float:
+        """How long a command may take: what the browser itself waits for, and its answer."""
+        return self._config.webdriver_timeout + QUESTION_TIMEOUT
+
+    @property
+    def address(self) -> str:
+        """Where the driver listens."""
+        return str(self._client.remote_server_addr)
+
+    @property
+    def harness_is_heard(self) -> bool:
+        """Whether the harness's page, which stays loaded beside a test's own pages, lives."""
+        return self._watch.well
+
+    def check_processes(self) -> None:
+        """Look at browser and driver.
+
+        Raises:
+            BrowserFailure: one of them is dead or stopped.
+        """
+        self._watch.look_at_processes(Phase.RUN)
+
+    def spoil(self, *, stuck: bool = False) -> None:
+        """What was done in it leaves it unfit for another test; ``stuck``: it can't even be given a new page."""
+        self._spoiled = True
+        self._stuck = self._stuck or stuck
+
+    @contextlib.contextmanager
+    def second_harness(self) -> Iterator[None]:
+        """A harness in the current tab, instead of the one that stays loaded in its own.
+
+        Raises:
+            BrowserFailure: it can't be loaded.
+        """
+        first, self._watch.link = self._watch.link, None
+        try:
+            try:
+                self._open_harness()
+            except _ERRORS as error:
+                raise as_failure(error, self.evidence(Phase.NAVIGATE)) from error
+            yield
+        finally:
+            self._close_link()
+            self._watch.link = first
 
     # Running a model
 
@@ -204,7 +288,9 @@ class BrowserSession:
 
     def attach_findings(self) -> None:
         """Give the trace what can be found now: driver's log, page's complaints, messages, and a screenshot if the
-        page may still be drawn. Takes at most ``SCREENSHOT_TIMEOUT`` seconds and never raises."""
+        page may still be drawn. Takes at most ``SCREENSHOT_TIMEOUT`` seconds and never raises. Once for each trace."""
+        if not self.trace.opened_for_findings():
+            return
         self.trace.attach("driver.log", self._end.log_tail(MAX_DRIVER_LOG))
         if self._watch.link is not None:
             complaints = [f"{log.level} ({log.source}): {log.text}" for log in self._watch.link.take_logs()]
@@ -214,17 +300,22 @@ class BrowserSession:
         hopeless = evidence.browser_alive is False or evidence.browser_stopped or self._end.stopped
         if self._driver is None or evidence.driver_alive is False or hopeless or self._watch.pulse_stopped:
             return
-        with contextlib.suppress(*_ERRORS), self._patience(SCREENSHOT_TIMEOUT):
+        with contextlib.suppress(*_ERRORS), self.patience(SCREENSHOT_TIMEOUT):
             self.trace.attach("screenshot.png", self._driver.get_screenshot_as_png())
 
     @contextlib.contextmanager
-    def _patience(self, seconds: float) -> Iterator[None]:
+    def patience(self, seconds: float) -> Iterator[None]:
         """WebDriver has so long for a command meanwhile."""
         before, self._client.timeout = self._client.timeout, seconds
+        bidi = None if self._driver is None else self._driver._websocket_connection
+        if bidi is not None:
+            bidi.response_wait_timeout = seconds
         try:
             yield
         finally:
             self._client.timeout = before
+            if bidi is not None:
+                bidi.response_wait_timeout = self._config.webdriver_timeout
 
     def capabilities(self) -> Capabilities:
         """What this browser can really do: its page was asked, once a session.
@@ -308,7 +399,7 @@ class BrowserSession:
     def _ask_anything(self) -> None:
         """A question that WebDriver answers at once if the page's main thread does."""
         assert self._driver is not None
-        with self._patience(QUESTION_TIMEOUT):
+        with self.patience(QUESTION_TIMEOUT):
             self._driver.execute_script("return 1")
 
     def evidence(self, phase: Phase) -> Evidence:

@@ -30,6 +30,17 @@ class Trace:
     def __init__(self) -> None:
         self._moments: deque[dict[str, object]] = deque(maxlen=MAX_MOMENTS)
         self._attached: dict[str, bytes] = {}
+        self._has_findings = False
+
+    def opened_for_findings(self) -> bool:
+        """Whether nobody asked before: what is found nearest to a failure counts."""
+        opened, self._has_findings = not self._has_findings, True
+        return opened
+
+    @property
+    def attached(self) -> Mapping[str, bytes]:
+        """What is attached so far, by name."""
+        return self._attached
 
     def note(self, event: str, **details: object) -> None:
         """Something happened now."""

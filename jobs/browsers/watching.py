@@ -32,7 +32,7 @@ ASK_AFTER: Final = 0.25
 # Seconds that a browser has to end after its talk broke off.
 END_GRACE: Final = 0.5
 # What Firefox says of scripts in a tab whose process died: it shows a page of its own there.
-_FIREFOX_CRASH_PAGE: Final = "not supported for parent process browsing contexts"
+FIREFOX_CRASH_PAGE: Final = "not supported for parent process browsing contexts"
 # What Chromium's log says when a page's heap is exhausted, and how many bytes of it are read.
 _OUT_OF_MEMORY: Final = r"javascript OOM|Out of memory"
 _LOG_READ: Final = 8_000
@@ -170,7 +170,7 @@ class Watch:
             raise ConnectionFailure("the page's window was closed", self.evidence(Phase.RUN, answers=False)) from error
         except (WebDriverException, HTTPError, OSError) as error:
             failure = as_failure(error, self.evidence(Phase.RUN, answers=False))
-            if _FIREFOX_CRASH_PAGE in str(error):
+            if FIREFOX_CRASH_PAGE in str(error):
                 failure = CrashFailure("the page's process died", failure.evidence)
             if isinstance(failure, CrashFailure) and self._ran_out_of_memory():
                 seen = failure.evidence.model_copy(update={"page_event": PageEvent.OUT_OF_MEMORY})

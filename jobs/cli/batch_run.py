@@ -10,9 +10,10 @@ from typing import Literal
 
 from breakers import CircuitMetrics
 from jobs.batches import BatchConflict, BatchHeader, DuplicateTest, UnknownBatch
-from jobs.cli.farms import FarmInUse, farm_for
+from jobs.cli.farms import FarmInUse, farm_for, is_named
 from jobs.cli.views import View
 from jobs.farm import FarmFailure
+from jobs.own.embedding import workers_environment
 from jobs.plan import BadInput, Plan
 from jobs.reports.summary import Summary, is_green, summarise
 from jobs.reports.thresholds import Comparison
@@ -65,7 +66,8 @@ def run_plan(
     """
     started = time.monotonic()
     try:
-        with farm_for(plan.all_browsers(), concurrency, log_dir) as farm:
+        environment = {} if is_named() else workers_environment(plan, settings())
+        with farm_for(plan.all_browsers(), concurrency, log_dir, environment) as farm:
             header = publish(farm.backend, plan, batch)
             follow(farm, header, view, on_interrupt="cancel")
             return sum_up(farm.backend, header.id, keep_verdicts, time.monotonic() - started)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from jobs.browsers.finding import unasked_browsers
@@ -44,8 +46,15 @@ def standing_farm(command: str) -> FarmInUse:
 
 
 @contextmanager
-def farm_for(browsers: Collection[BrowserType], concurrency: int, log_dir: Path | None) -> Iterator[FarmInUse]:
+def farm_for(
+    browsers: Collection[BrowserType],
+    concurrency: int,
+    log_dir: Path | None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[FarmInUse]:
     """The farm that is named, or else an embedded one with these and the installed browsers, for the block.
+
+    ``environment``: what the embedded workers get besides ours.
 
     Raises:
         RedisUnavailable, FarmFailure: in one line, within seconds.
@@ -55,6 +64,6 @@ def farm_for(browsers: Collection[BrowserType], concurrency: int, log_dir: Path 
         return
     config = settings()
     names = sorted({*browsers, *unasked_browsers(config)})
-    with Farm(names, concurrency=concurrency, log_dir=log_dir) as farm:
+    with Farm(names, concurrency=concurrency, log_dir=log_dir, env={**os.environ, **environment}) as farm:
         backend = Backend(config.model_copy(update={"redis_url": farm.url}))
         yield FarmInUse(backend, f"an embedded farm ({', '.join(names)}, simulation)", farm)

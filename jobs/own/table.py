@@ -33,10 +33,8 @@ class OwnTestTable(BaseModel):
     timeout: float | None = Field(default=None, ge=1, le=3600, strict=True)
 
 
-def own_tests(
-    tables: Sequence[OwnTestTable], browsers: Sequence[BrowserType], timeout: float
-) -> tuple[list[OwnTest], list[str]]:
-    """The tests, and what is wrong with them, a line each. ``browsers``, ``timeout``: where a table says nothing."""
+def own_tests(tables: Sequence[OwnTestTable], browsers: Sequence[BrowserType]) -> tuple[list[OwnTest], list[str]]:
+    """The tests, and what is wrong with them, a line each. ``browsers``: where a table names none."""
     tests: list[OwnTest] = []
     mistakes: list[str] = []
     names: set[str] = set()
@@ -54,7 +52,7 @@ def own_tests(
                     python=PythonTest(
                         function=table.function, parameters=table.parameters, base_url=table.base_url
                     ),
-                    timeout=timeout if table.timeout is None else table.timeout,
+                    timeout=table.timeout,
                 )
             )  # fmt: skip
     return tests, mistakes
