@@ -29,7 +29,7 @@ _BLOCK_MS = 500
 # Seconds between two rounds of reaping and tending.
 _ROUND = 1.0
 
-_TASK_CIRCUITS = ("task:simulation", *(f"task:{model_type.value}" for model_type in ModelType))
+_TASK_CIRCUITS = ("task:simulation", "task:python", *(f"task:{model_type.value}" for model_type in ModelType))
 
 
 class Listener(Protocol):
