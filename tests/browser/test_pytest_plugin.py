@@ -1,0 +1,103 @@
+"""``pytest --breakwater`` and plain ``pytest``, as a user runs them: the example project, and tests that go wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "shop"
+
+MIXED = """
+import os
+import pytest
+
+PAGE = "data:text/html,<h1>A page</h1>"
+on_the_farm = pytest.mark.breakwater(browser="chrome", timeout=30)
+
+@on_the_farm
+def test_passes(driver, context):
+    driver.get(PAGE)
+
+@on_the_farm
+def test_fails(driver, context):
+    driver.get(PAGE)
+    print("told on the farm")
+    seen = driver.find_element("tag name", "h1").text
+    assert seen == "Another page"
+
+@on_the_farm
+@pytest.mark.xfail(raises=AssertionError)
+def test_fails_as_expected(driver):
+    assert driver is None
+
+@on_the_farm
+def test_skips_itself(driver):
+    pytest.skip("not today")
+
+@on_the_farm
+def test_is_recovered(driver, context):
+    if context.attempt == 1:
+        os.kill(os.getpid(), 9)
+
+@pytest.mark.breakwater(browser="edge", timeout=30)
+@pytest.mark.xfail
+def test_has_no_browser(driver):
+    pass
+
+def test_is_not_marked(tmp_path):
+    assert tmp_path.exists()
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    # Not below pytest's own folders: their paths are too long for a browser's sockets.
+    with tempfile.TemporaryDirectory(prefix="bw") as made:
+        yield Path(made)
+
+
+def run_pytest(folder: Path, *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".", "-rA",
+            *arguments,
+        ],
+        check=False, cwd=folder, capture_output=True, text=True, timeout=150,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("BREAKWATER_")},
+            "TMPDIR": str(folder), "COLUMNS": "200",
+        },
+    )  # fmt: skip
+    assert not list(folder.glob("bw-*")), "scratch folders are left"
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("where", [("--breakwater",), ()], ids=["farm", "here"])
+def test_the_example_passes_on_the_farm_and_here(folder: Path, where: tuple[str, ...]) -> None:
+    shutil.copytree(EXAMPLE, folder / "shop", ignore=shutil.ignore_patterns("__pycache__"))
+    code, output = run_pytest(folder, *where, "shop")
+    assert code == 0, output
+    assert "5 passed" in output
+    assert ("4 tests on an embedded farm" in output) is bool(where)
+
+
+def test_the_farms_verdicts_become_pytests_own(folder: Path) -> None:
+    (folder / "test_mixed.py").write_text(MIXED, encoding="utf-8")
+    code, output = run_pytest(folder, "--breakwater", "--breakwater-artefacts", "kept")
+    assert code == pytest.ExitCode.TESTS_FAILED, output
+    assert "1 failed, 3 passed, 1 skipped, 1 xfailed, 1 error" in output
+    assert 'AssertionError at test_mixed.py:17: assert seen == "Another page"' in output
+    assert "where seen = 'A page'" in output
+    assert "told on the farm" in output
+    assert "SKIPPED" in output
+    assert "not today" in output
+    assert "ERROR test_mixed.py::test_has_no_browser[edge]" in output
+    assert "recovered: test_mixed.py::test_is_recovered[chrome]: internal → level 2 passed" in output
+    assert [path.name for path in folder.glob("kept/*fails-chrome/1/output.txt")] == ["output.txt"]
