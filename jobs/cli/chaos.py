@@ -37,6 +37,7 @@ _POLICY = {"max_attempts": 30, "limits": {"moderate": 10, "aggressive": 10, "sim
 @click.option(
     "--every", type=click.FloatRange(0.2, 600), default=2.0, show_default=True, help="Seconds between two kills."
 )
+@click.option("--kills", type=click.IntRange(1), help="Stop killing after so many, and let the farm finish.")
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Worker nodes with a browser."
 )
