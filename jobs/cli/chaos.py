@@ -25,9 +25,13 @@ from recovery import BrowserType
 
 # Tests of a batch, where the time and not the number of tests is given.
 _BATCH = 60
-# The farm is to be judged, not the budget of a test that happens to be struck again and again; and a test in a browser
-# must get its verdict from a browser.
-_POLICY = {"max_attempts": 30, "limits": {"moderate": 10, "aggressive": 10, "simulation": 0}}
+# The farm is to be judged, not the budget of a test that happens to be struck again and again: a test stays in its
+# browser, and is tried there as often as it takes.
+_POLICY = {
+    "max_attempts": 30,
+    "start_level": {"launch": 2},
+    "limits": {"moderate": 10, "aggressive": 10, "fallback": 0, "simulation": 0},
+}
 
 
 @click.command()
