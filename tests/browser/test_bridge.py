@@ -54,7 +54,9 @@ def kill_in_next_run(bridge: BrowserAutomationBridge) -> None:
     run_model = session.run_model
 
     def killed(*arguments: object) -> object:
-        session.kill_browser()
+        process = session.main_process
+        assert process is not None
+        process.kill()
         return run_model(*arguments)  # type: ignore[arg-type]
 
     session.run_model = killed  # type: ignore[method-assign,assignment]
