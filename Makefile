@@ -27,8 +27,8 @@ test: setup $(TESTS_NODE)/node_modules/.ready check ## Run every check and every
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: night
-night: setup ## Test the circuits for long: 10,000 histories, 1,000 rounds of 64 processes
-	@BREAKWATER_HISTORIES=10000 BREAKWATER_PROBERS=64 BREAKWATER_ROUNDS=1000 $(BIN)/pytest -s tests/integration/breakers $(ARGS)
+night: setup $(TESTS_NODE)/node_modules/.ready ## Run every test, the night's too, the long ones at full length
+	@BREAKWATER_NIGHT=1 BREAKWATER_HISTORIES=10000 BREAKWATER_PROBERS=64 BREAKWATER_ROUNDS=1000 BREAKWATER_TEST_KILLS=200 $(BIN)/pytest -s $(ARGS)
 
 .PHONY: check
 check: setup ## Lint, format check, types (Python, TypeScript, shell, Dockerfile)

@@ -20,6 +20,16 @@ hypothesis.settings.register_profile("breakwater", deadline=None)
 hypothesis.settings.load_profile("breakwater")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the night's tests out by day: those that show once more, for longer or elsewhere, what another one shows."""
+    if os.environ.get("BREAKWATER_NIGHT"):
+        return
+    late = [item for item in items if item.get_closest_marker("night")]
+    if late:
+        config.hook.pytest_deselected(items=late)
+        items[:] = [item for item in items if item not in late]
+
+
 def server_binary() -> str:
     """The server that tests run on: ``BREAKWATER_TEST_REDIS_SERVER`` (Valkey will do too), else the system's."""
     binary = os.environ.get("BREAKWATER_TEST_REDIS_SERVER") or shutil.which("redis-server")

@@ -145,7 +145,7 @@ def test_the_same_tests_run_there_and_stay_warm(pool: SessionPool, platform: Pla
     assert session.capabilities().cross_origin_isolated
 
 
-def test_a_browser_that_dies_there_is_a_crash_and_a_new_one_is_started(pool: SessionPool, elsewhere: Elsewhere) -> None:
+def test_a_browser_that_dies_there_is_seen_and_a_new_one_is_started(pool: SessionPool, elsewhere: Elsewhere) -> None:
     run(pool, Platform.WASM)
     session = pool.session
     assert session is not None
@@ -164,7 +164,8 @@ def test_a_browser_that_dies_there_is_a_crash_and_a_new_one_is_started(pool: Ses
         run(pool, Platform.WASM, FaultKind.ASSET_STALLED, should_stop=kill_at_the_third_look)
     assert time.monotonic() - began < 15
     seen = categorize_browser_failure(caught.value, {})
-    assert seen.failure_type is FailureType.CRASH, seen
+    # Its processes can't be seen from here: a driver that says only that the session is gone may have ended it itself.
+    assert seen.failure_type in {FailureType.CRASH, FailureType.CONNECTION_FAILURE}, seen
     assert run(pool, Platform.WASM).backend is Platform.WASM
     assert pool.session is not session
 
