@@ -21,7 +21,7 @@ hypothesis.settings.load_profile("breakwater")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the night's tests out by day: those that show once more, for longer or elsewhere, what another one shows."""
+    """Leave the night's tests out by day: they show for longer, or elsewhere, what another one shows."""
     if os.environ.get("BREAKWATER_NIGHT"):
         return
     late = [item for item in items if item.get_closest_marker("night")]

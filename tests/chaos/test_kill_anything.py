@@ -11,21 +11,24 @@ import pytest
 from jobs.chaos.victims import Victim
 from tests.commands import Command, is_a, read_report
 
+# Enough tests that the batch is not over before its parts are found.
+TESTS = 12
+# … and so many that it can't end by itself.
+ENDLESS = 5_000
 BATCH = """
 timeout = 30
-repeat = 5
+repeat = {tests}
 allow = ["degraded"]
 [matrix]
 browsers = ["chrome"]
 models = ["vit-base-patch16-224"]
 platforms = ["webgpu"]
 """
-TESTS = 5
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Command]:
-    (tmp_path / "batch.toml").write_text(BATCH, encoding="utf-8")
+@pytest.fixture(params=[TESTS])
+def run(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Command]:
+    (tmp_path / "batch.toml").write_text(BATCH.format(tests=request.param), encoding="utf-8")
     command = Command(["run", "batch.toml", "--report-json", "report.json"], tmp_path)
     yield command
     command.kill()
@@ -42,6 +45,7 @@ def test_a_killed_part_costs_no_verdict(run: Command, tmp_path: Path, victim: Vi
     run.assert_nothing_left()
 
 
+@pytest.mark.parametrize("run", [ENDLESS], indirect=True)
 def test_ctrl_c_cancels_the_batch_and_leaves_nothing(run: Command) -> None:
     run.find(is_a(Victim.BROWSER), 40)
     run.interrupt()
@@ -51,6 +55,7 @@ def test_ctrl_c_cancels_the_batch_and_leaves_nothing(run: Command) -> None:
     run.assert_nothing_left()
 
 
+@pytest.mark.parametrize("run", [ENDLESS], indirect=True)
 def test_a_killed_command_leaves_nothing(run: Command) -> None:
     run.find(is_a(Victim.BROWSER), 40)
     run.process.kill()
