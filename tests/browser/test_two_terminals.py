@@ -73,6 +73,7 @@ def test_a_worker_started_by_celery_runs_what_breakwater_enqueues(
     assert redis_client.exists("browser.chrome") == 0
 
 
+@pytest.mark.night
 def test_a_queue_without_a_worker_is_told_and_its_tests_end(
     redis_server: RedisServer, redis_client: redis.Redis, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ def command(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Command]
     started.kill()
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(
     "command", [["chaos", "--tests", "40", "--seed", "4", "--kills", "6", "--workers", "2"]], indirect=True
 )

@@ -144,11 +144,13 @@ def test_a_cancelled_batch_ends_as_interrupted_for_all_who_ask(
     breakwater: Callable[..., Command], store: BatchStore, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     batch_file(tmp_path, "bert-base-uncased", repeat=3)
-    assert breakwater("enqueue", "batch.toml", "--batch-id", "b").wait(30) == 0
-    unfinished = breakwater("report", "b")
-    waiting = breakwater("wait", "b")
-    leaving = breakwater("wait", "b")
-    impatient = breakwater("wait", "b", "--timeout", "1")
+    # Nobody serves the queue, and on a slow machine the commands must not see that first.
+    patient = {"BREAKWATER_UNSERVED_SECONDS": "300"}
+    assert breakwater("enqueue", "batch.toml", "--batch-id", "b", **patient).wait(30) == 0
+    unfinished = breakwater("report", "b", **patient)
+    waiting = breakwater("wait", "b", **patient)
+    leaving = breakwater("wait", "b", **patient)
+    impatient = breakwater("wait", "b", "--timeout", "1", **patient)
     assert unfinished.wait(30) == 3
     assert "0 of 3 done" in unfinished.output
     assert impatient.wait(30) == 3

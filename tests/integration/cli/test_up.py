@@ -31,7 +31,7 @@ def test_it_brings_a_farm_up_and_takes_all_of_it_down(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/circuits", timeout=10) as page:
             assert b"breakwater" in page.read()
         command.interrupt()
-        assert command.wait(30) == 130
+        assert command.wait(90) == 130
         command.assert_nothing_left()
     finally:
         command.kill()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.farm.conftest import QuickFarm
 
 
+@pytest.mark.night
 def test_a_black_hole_takes_few_tests_and_the_batch_is_green(quick_farm: QuickFarm) -> None:
     sick, well = quick_farm.worker("sick", QUICK_FAILS="1"), quick_farm.worker("well")
     quick_farm.client.at_work(sick, well)

@@ -69,5 +69,5 @@ def test_what_kills_or_hangs_its_worker_each_time_ends_as_an_error(quick_farm: A
         "sleep-0-1": "passed",
         "sleep-0-2": "passed",
     }
-    assert len(outcomes["kill"].attempts) == len(outcomes["hang"].attempts) == 2
+    assert {len(outcomes[kind].attempts) for kind in ("kill", "hang")} <= {2, 3}
     until(lambda: "signal 14" in worker.output or "SIGALRM" in worker.output, 20, lambda: worker.output[-2000:])
