@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from jobs.browsers import protocol
 from jobs.page import ROOT
 
 TARGET = ROOT / "src" / "protocol.ts"
-_TIMEOUT = 60.0
+# Seconds; it takes four on a quiet machine.
+_TIMEOUT = 150.0
 
 _MESSAGES: dict[str, tuple[type[BaseModel], ...]] = {
     "ToPage": (protocol.Run, protocol.Fault, protocol.Probe),
@@ -32,7 +34,18 @@ _MESSAGES: dict[str, tuple[type[BaseModel], ...]] = {
 
 def schema() -> dict[str, Any]:
     """One JSON schema with every message by the way it goes."""
-    models = [model for group in _MESSAGES.values() for model in group]
+    refs, definitions = whole_definitions([model for group in _MESSAGES.values() for model in group])
+    for name, group in _MESSAGES.items():
+        definitions[name] = {"title": name, "oneOf": [refs[model] for model in group]}
+    return {
+        "title": "Message",
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in _MESSAGES],
+        "$defs": definitions,
+    }
+
+
+def whole_definitions(models: Sequence[type[BaseModel]]) -> tuple[dict[type[BaseModel], Any], dict[str, Any]]:
+    """A reference to each model, and the definitions of them all, put so that json2ts makes plain types of them."""
     refs, combined = models_json_schema([(model, "serialization") for model in models], title="Message")
     definitions = combined["$defs"]
     for definition in definitions.values():
@@ -41,13 +54,7 @@ def schema() -> dict[str, Any]:
         for field in definition.get("properties", {}).values():
             field.pop("title", None)  # json2ts would make an alias of each
             field.pop("maxItems", None)  # … and a tuple type per possible length
-    for name, group in _MESSAGES.items():
-        definitions[name] = {"title": name, "oneOf": [refs[model, "serialization"] for model in group]}
-    return {
-        "title": "Message",
-        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in _MESSAGES],
-        "$defs": definitions,
-    }
+    return {model: refs[model, "serialization"] for model in models}, definitions
 
 
 def node() -> str:
@@ -73,9 +80,18 @@ def generate() -> str:
     Raises:
         subprocess.CalledProcessError: json-schema-to-typescript is not installed or refused the schema.
     """
+    return typescript(schema(), "jobs/browsers/protocol.py", "jobs.page.generate")
+
+
+def typescript(schema: dict[str, Any], source: str, module: str) -> str:
+    """The types of a schema; their head names the ``source`` of the models and the ``module`` that writes them.
+
+    Raises:
+        subprocess.CalledProcessError: json-schema-to-typescript is not installed or refused the schema.
+    """
     done = subprocess.run(
-        [node(), str(ROOT / "schema-to-types.mjs"), "jobs/browsers/protocol.py", "jobs.page.generate"],
-        input=json.dumps(schema()),
+        [node(), str(ROOT / "schema-to-types.mjs"), source, module],
+        input=json.dumps(schema),
         capture_output=True,
         text=True,
         check=True,
