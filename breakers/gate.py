@@ -89,25 +89,37 @@ class Gate:
             return None
         return self._let_through(names, token)
 
-    def leave(self, names: tuple[str, ...], token: bytes | None, outcome: Outcome, took: float | None) -> None:
+    def leave(
+        self,
+        names: tuple[str, ...],
+        token: bytes | None,
+        outcome: Outcome,
+        took: float | None,
+        suspect: str | None = None,
+    ) -> None:
         """Record how the call ended. Never raises for Redis's sake: the call is over, its result must not be lost."""
         if token is None:
             return
         try:
-            told = self.store.run(self.operations.record(names, outcome, took, token))
+            told = self.store.run(self.operations.record(names, outcome, took, token, suspect))
         except StoreUnavailable as error:
             self._unrecorded(names, outcome, error)
         else:
             self._recorded(names, outcome, took, told)
 
     async def leave_async(
-        self, names: tuple[str, ...], token: bytes | None, outcome: Outcome, took: float | None
+        self,
+        names: tuple[str, ...],
+        token: bytes | None,
+        outcome: Outcome,
+        took: float | None,
+        suspect: str | None = None,
     ) -> None:
         """As ``leave``. The outcome is on its way once this has begun, even if the caller is cancelled."""
         if token is None:
             return
         try:
-            told = await self.store.run_async(self.operations.record(names, outcome, took, token))
+            told = await self.store.run_async(self.operations.record(names, outcome, took, token, suspect))
         except StoreUnavailable as error:
             self._unrecorded(names, outcome, error)
         else:

@@ -29,7 +29,18 @@ class Guard:
     guard may be entered again and again, by one call at a time; a decorated function makes a new one for each call.
     """
 
-    __slots__ = ("_began", "_counted", "_entered", "_failed", "_gate", "_ignored", "_lease", "_names", "_token")
+    __slots__ = (
+        "_began",
+        "_counted",
+        "_entered",
+        "_failed",
+        "_gate",
+        "_ignored",
+        "_lease",
+        "_names",
+        "_suspect",
+        "_token",
+    )
 
     def __init__(
         self, gate: Gate, names: tuple[str, ...], counted: Matcher, ignored: Matcher, lease: float | None = None
@@ -41,12 +52,27 @@ class Guard:
         self._lease = lease
         self._entered = False
         self._failed = False
+        self._suspect: str | None = None
         self._token: bytes | None = None
         self._began = 0.0
 
     def fail(self) -> None:
         """Count the call that is being made as a failure, though it raises nothing."""
         self._failed = True
+
+    def suspect(self, name: str) -> None:
+        """Should the call that is being made fail, suspect ``name``, one of the guard's circuits, before the others.
+
+        For a circuit of one among many that share the others: where it is not closed (its third failure in a row opens
+        it, or this was its probe) it explains the failure, which the others then don't count. Where it is closed and
+        the call was another circuit's probe, that one explains the failure, and ``name`` doesn't count it.
+
+        Raises:
+            ValueError: the guard has no such circuit.
+        """
+        if name not in self._names:
+            raise ValueError(f"{name!r} is none of this guard's circuits: {', '.join(self._names)}")
+        self._suspect = name
 
     def renew(self) -> bool:
         """Let the lease of a probe that is being made last as long again, as of now; from any thread.
@@ -68,7 +94,8 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._gate.leave(self._names, self._give_back(), self._outcome_of(error), perf_counter() - self._began)
+        took = perf_counter() - self._began
+        self._gate.leave(self._names, self._give_back(), self._outcome_of(error), took, self._suspect)
 
     async def __aenter__(self) -> Self:
         self._check_free()
@@ -79,7 +106,7 @@ class Guard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         took = perf_counter() - self._began
-        await self._gate.leave_async(self._names, self._give_back(), self._outcome_of(error), took)
+        await self._gate.leave_async(self._names, self._give_back(), self._outcome_of(error), took, self._suspect)
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """Decorate a function or a coroutine function."""
@@ -110,6 +137,7 @@ class Guard:
         self._token = token
         self._entered = True
         self._failed = False
+        self._suspect = None
         self._began = perf_counter()
 
     def _give_back(self) -> bytes | None:

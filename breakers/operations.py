@@ -114,13 +114,20 @@ class Operations:
                 self._notes.write(name, waits[name])
         raise CircuitOpenError(waits)
 
-    def record(self, names: tuple[str, ...], outcome: Outcome, took: float | None, token: bytes) -> Steps[list[Told]]:
-        """An outcome on circuits that the token was given for; without a token, as one of their present generation."""
+    def record(
+        self, names: tuple[str, ...], outcome: Outcome, took: float | None, token: bytes, suspect: str | None = None
+    ) -> Steps[list[Told]]:
+        """An outcome on circuits that the token was given for; without a token, as one of their present generation.
+
+        ``suspect``: the one of them that a failure may be laid to alone (record.lua).
+        """
         prepared = self.prepared(names)
         if self._untold and not token:
             yield from self._declare([name for name in names if name in self._untold])
         # Microseconds are enough, and far faster to write than a float in full.
-        arguments = (_OUTCOMES[outcome], b"" if took is None else b"%.6f" % took, token)
+        arguments: tuple[Argument, ...] = (_OUTCOMES[outcome], b"" if took is None else b"%.6f" % took, token)
+        if suspect is not None:
+            arguments = (*arguments, names.index(suspect) + 1)
         try:
             reply = yield prepared.record.packed(*arguments)
         except NoScriptError:

@@ -5,10 +5,11 @@ The only file that knows batches, browsers, breakers and recovery at once. Whoev
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import redis
 from celery import Task
@@ -125,7 +126,13 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
         lasts = backend.store.lease_seconds
         guard = backend.registry.guard(*circuits_of(claim, worker.node), counted=(BrowserFailure,), probe_seconds=lasts)
         with guard, lease.renewing(guard.renew):
-            result = run(worker, claim, lambda: lease.should_stop)
+            try:
+                result = run(worker, claim, lambda: lease.should_stop)
+            except BrowserFailure:
+                with contextlib.suppress(redis.RedisError):  # the circuits bear with its absence, so does this
+                    if others_serve(claim, backend.presence.live_queues()):
+                        guard.suspect(f"worker:{worker.node}")
+                raise
     except CircuitOpenError as refusal:
         return carry_out(backend, claim, record("circuit_open", str(refusal)), on_open_circuit(backend, claim, refusal))
     except AttemptAborted:
@@ -182,6 +189,14 @@ def circuits_of(claim: Claim, node: str) -> tuple[str, ...]:
     if claim.browser is None:
         return (f"worker:{node}", "task:simulation")
     return (f"browser:{claim.browser.value}", f"worker:{node}", f"task:{claim.spec.task_type}")
+
+
+def others_serve(claim: Claim, queues: Mapping[str, Sequence[str]]) -> bool:
+    """Whether other workers bear witness: what fails at this one alone is its own trouble, not the browser's.
+
+    Else a worker that fails everything at once would open the circuits that all share, and park the whole farm.
+    """
+    return any(node != claim.owner.node for node in queues.get(queue_for(claim.browser), ()))
 
 
 def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) -> Measurement | OwnRun:
@@ -263,7 +278,7 @@ def situation_of(backend: Backend, claim: Claim, failures: int) -> recovery.Situ
         simulation="simulated" in claim.header.allow
         and bool(queues.get(SIMULATION_QUEUE))
         and claim.spec.kind is TestKind.MODEL,
-        others=any(node != claim.owner.node for node in queues.get(queue_for(claim.browser), ())),
+        others=others_serve(claim, queues),
         elapsed=max(0.0, claim.claimed_at - claim.first_claimed_at),
         batch=recovery.BatchSpent(
             tests=claim.header.total, failures=failures, elapsed=max(0.0, claim.claimed_at - claim.header.created_at)

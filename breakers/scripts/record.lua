@@ -3,6 +3,9 @@
 -- ARGV[1]  'success', 'failure', or 'release' (the call was given up: the permit goes back, nothing is counted)
 -- ARGV[2]  seconds the call took ('' unknown)
 -- ARGV[3]  the token of acquire.lua ('' for an outcome seen from outside: judged as one of the current generation)
+-- ARGV[4]  of a failure, absent or the i of the circuit that is suspect: of several circuits one failure says little, so
+--          it is laid at one door. If the suspect isn't closed then, it explains the failure, and the others don't count
+--          it; if it was closed and the call was another's probe, that one explains it, and the suspect doesn't.
 -- Returns  {} or, for each circuit with something to tell, i, what, open_ms, reason
 --          (what: 'open', 'closed', 'stale', or 'missing' where Redis doesn't know the circuit)
 local now = clock()
@@ -126,7 +129,31 @@ local function is_current(i, generation)
   return ends and tonumber(ends) > now
 end
 
-for i = 1, circuits() do
+local suspect = failed and ARGV[4] and tonumber(ARGV[4])
+
+-- Whether another circuit explains this failure of circuit i. The suspect has been asked before all others.
+local is_spared = suspect and function(i)
+  local hot = redis.call('HGET', KEYS[3 * suspect], 'hot')
+  local state = hot and string.byte(hot)
+  if i ~= suspect then
+    return state == OPEN or state == HALF_OPEN or state == FORCED_OPEN
+  end
+  if state == CLOSED and ARGV[3] ~= '' then
+    for other = 1, circuits() do
+      local _, permit = struct.unpack(TOKEN, ARGV[3], (other - 1) * TOKEN_SIZE + 1)
+      if other ~= suspect and permit > 0 then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+for n = 1, circuits() do
+  local i = n
+  if suspect and n <= suspect then
+    i = n == 1 and suspect or n - 1
+  end
   local key = KEYS[3 * i]
   local hot = redis.call('HGET', key, 'hot')
   if hot and string.byte(hot) == OPEN then
@@ -136,13 +163,14 @@ for i = 1, circuits() do
   if not hot then
     tell(i, 'missing', 0, '')
   else
+    local uncounted = released or suspect and is_spared(i)
     local _, generation = struct.unpack(HOT_HEAD, hot)
     if ARGV[3] ~= '' and not is_current(i, generation) then
-      if not released then
+      if not uncounted then
         redis.call('HINCRBY', key, 'stale', 1)
         tell(i, 'stale', 0, 'the result belongs to an earlier generation or an ended lease')
       end
-    elseif not released then
+    elseif not uncounted then
       count(i, hot)
     end
   end

@@ -154,3 +154,21 @@ class ModelCircuit:
             self.probe_successes = 0
         elif state in (CLOSED, DISABLED):
             self.window, self.in_a_row = [], 0
+
+
+def record_failure(
+    models: dict[str, ModelCircuit],
+    now: float,
+    took: float | None,
+    held: dict[str, tuple[int, int | None]],
+    suspect: str,
+) -> None:
+    """A failed call of several circuits, one of which is suspect: who explains it, counts it."""
+    first = models[suspect]
+    first.look(now)
+    others_probe = any(permit is not None for name, (_, permit) in held.items() if name != suspect)
+    first.record(now, "release" if first.state is CLOSED and others_probe else "failure", took, held[suspect])
+    explained = first.state in (OPEN, HALF_OPEN, FORCED_OPEN)
+    for name, permit in held.items():
+        if name != suspect:
+            models[name].record(now, "release" if explained else "failure", took, permit)

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from breakers import CircuitOpenError, CircuitSettings, CircuitState
 from breakers.metrics import ENTRY, HOT
-from tests.integration.breakers.model import ModelCircuit
+from tests.integration.breakers.model import ModelCircuit, record_failure
 from tests.integration.breakers.steered import SteeredClock, SteeredRegistry
 
 HISTORIES = int(os.environ.get("BREAKWATER_HISTORIES", "200"))
@@ -107,6 +107,14 @@ class Histories(RuleBasedStateMachine):
         self.gate.leave(call.names, call.token, outcome, took)
         for name in call.names:
             self.models[name].record(self.clock.now, outcome, took, call.held[name])
+
+    @precondition(lambda self: self.calls)
+    @rule(data=st.data(), took=durations)
+    def fail_with_a_suspect(self, data: st.DataObject, took: float | None) -> None:
+        call = self.calls.pop(data.draw(st.integers(0, len(self.calls) - 1)))
+        suspect = data.draw(st.sampled_from(call.names))
+        self.gate.leave(call.names, call.token, "failure", took, suspect)
+        record_failure(self.models, self.clock.now, took, call.held, suspect)
 
     @precondition(lambda self: any(permit for call in self.calls for _, permit in call.held.values()))
     @rule(data=st.data())
