@@ -212,6 +212,7 @@ RULES = (
     Rule("the test's own wait was in vain", _waited_in_vain, _TEST),
     Rule("it timed out", _is(*_TIMEOUTS), _TIMEOUT),
     # What a script's or an unspecific error's words say
+    Rule("words of an expectation that was not met", _says(words.UNMET), _TEST),
     Rule("the browser lacks the interface", _says(words.API_MISSING), _API),
     Rule("the graphics stack complains", _says(words.GPU), _GPU),
     Rule(
@@ -220,13 +221,18 @@ RULES = (
         _API,
     ),
     Rule("the page's script failed", _is_script_error, _TEST),
-    Rule("the driver refuses an argument of the test", _is("InvalidArgumentException"), _TEST),
+    Rule(
+        "the driver refuses an argument of the test",
+        lambda case: _is("InvalidArgumentException")(case) and not case.says(words.LOST_SESSION),
+        _TEST,
+    ),
     Rule("the page fell silent", lambda case: _is_silent(case.evidence.heartbeat_age), _TIMEOUT),
     Rule("the page's main thread hangs", lambda case: _is_silent(case.evidence.pulse_age), _TIMEOUT),
     Rule("the attempt used up its time", lambda case: bool(case.evidence.budget_spent), _TIMEOUT),
     Rule("words of a lost session", _says(words.LOST_SESSION), _CONNECTION),
     Rule("words of a wrong address", _says(words.WRONG_ADDRESS), _TEST),
     Rule("words of a file that is not there", _says(words.ANSWERED_NOT_FOUND), _TEST),
+    Rule("a browser's code for a network's error", _says(words.NETWORK_CODE), _CONNECTION),
     Rule("words of a timeout", _says(words.TIMEOUT), _TIMEOUT),
     Rule("words of a lost connection", _says(words.CONNECTION), _CONNECTION),
     Rule("words of a wrong result or a broken model", _says(words.WRONG_RESULT, words.INVALID_MODEL), _TEST),

@@ -17,10 +17,12 @@ _BROWSER = r"(driver|binary|executable|browser|chrome|chromium|firefox|edge|safa
 RESOURCE = _any_of(
     r"out[ _-]of[ _-]((device|host|gpu|video|shared|heap)[ _])?memory",
     r"\boom\b|oom[- ]?kill",
-    r"no space left|\benospc\b|disk (is )?full|quota ?exceeded|exceeded the quota|quota has been exceeded",
+    # The operating system's names for it, as programs print them.
+    r"\be(nomem|nospc|dquot|mfile|nfile|again)\b|no space left|disk (is )?full|quota ?exceeded|exceeded the quota|quota has been exceeded",
     r"(can(no|')t|could not|couldn't|unable to|failed to|failure to) allocate|allocation (has )?fail",
-    r"bad_alloc|enlarge memory|memory limit|not enough (memory|space)|insufficient (memory|resources|space)",
-    r"too many open files|resource temporarily unavailable|can(no|')t start new thread|cannot fork",
+    r"bad_alloc|enlarge memory|memory limit|not enough (memory|space)|insufficient[ _](memory|resources|space)",
+    r"err_(file_no_space|no_buffer_space)|less than \d+ ?[kmg]i?b of free",
+    r"too many open(ed)? (files|sockets)|resource temporarily unavailable|can(no|')t start new thread|cannot fork",
     r"invalid typed array length|(unable|failed) to grow|(can ?not|can't|could not) grow",
     r"heap limit|allocation size overflow|/dev/shm|shared memory",
 )
@@ -29,10 +31,11 @@ LAUNCH = _any_of(
     r"session not created|(could not|unable to|failed to) (create|start) (a )?(new )?session",
     r"no \w+ binary at|cannot find \w+ binary|is not a \w+ executable|expected browser binary location",
     r"(unable to|can(no|')t|could not|couldn't|failed to) (find|locate|obtain|start|launch|spawn)\b.{0,60}" + _BROWSER,
-    r"service \S+ unexpectedly exited",
+    r"service \S+ unexpectedly exited|driver\b.{0,40} unexpectedly (died|exited)|another \w*driver is already running",
+    r"(failed|unable|not able) to connect to \w*driver\b|read marionette port",
     _BROWSER + r"\b.{0,60}(failed to start|did not start|not found|does(n't| not) exist|unexpectedly exited"
     r"|needs to be in path|wrong permissions|not executable|not installed)",
-    r"exec format error|cannot execute binary|error while loading shared libraries",
+    r"exec format error|cannot execute binary|error while loading shared libraries|missing (dependencies|libraries)",
     r"devtoolsactiveport|process unexpectedly closed with status|user data directory is already in use",
     r"only supports (chrome|microsoft ?edge|chromium|firefox) version",
     r"(can(no|')t|unable to|could not) open display|missing x server|\bno \$?display\b",
@@ -46,7 +49,8 @@ LAUNCH = _any_of(
 LAUNCH_FILE = _any_of(_BROWSER)
 
 CRASH = _any_of(
-    r"(tab|page|target|renderer|browser|content process|web ?process|(?<!gpu )process)( has| was)?( been)? crash",
+    r"(tab|page|target|renderer|browser|content process|web ?process|(?<!gpu )process)"
+    r"( has| was| just| suddenly| unexpectedly)*( been)? ?crash",
     r"crashed unexpectedly|aw,? snap",
     # Firefox shows a page of its own where a tab's process died.
     r"not supported for parent process browsing contexts",
@@ -78,7 +82,9 @@ GPU = _any_of(
     r"(gpu|webgpu|graphics|compatible|suitable|available|no|null) ?adapters?\b|requestadapter|requestdevice",
     r"gpu ?process|gpu (error|crash|hang|reset|is hung|access not allowed)|gpu\w*error\b",
     r"(webgl|gl|rendering|graphics) ?context (was )?(lost|could not)|context[ _]lost",
-    r"\bvk_error|\bvulkan\b|\bdxgi_|\bd3d1[12]|swiftshader|llvmpipe|lavapipe|\bwgpu\b",
+    # Programming interfaces, their implementations in browsers, and what only they speak of.
+    r"\bvk_error|\bvulkan\b|\bdxgi|\bd3d(\d+)?\b|swiftshader|llvmpipe|lavapipe|\bwgpu|\b(tint|naga|dawn)\b|0x887a\d{4}",
+    r"(webgpu|webgl\d?|gpu)\b.{0,20} (validation|internal|device) error|\bbind ?group\b|\bworkgroup\b",
     r"shader ?(module|compil|translation|validation)|(compute|render) ?pipeline|\bwgsl\b",
 )
 
@@ -91,7 +97,7 @@ API = _any_of(
     r"no available backend|backend\b.{0,60}(not (found|available|supported)|unavailable|unsupported)",
     r"(execution )?provider\b.{0,60}not (available|supported|found)|could not find an implementation",
     r"(not support|unsupported|not implement|no implementation|unimplemented)\w*\b.{0,60}"
-    r"\b(op|ops|operators?|operations?|data ?types?|backends?|features?|platform|api|command|kernel)\b",
+    r"\b(op|ops|operators?|operations?|data ?types?|backends?|devices?|features?|platform|api|command|kernel)\b",
     r"\b(op|ops|operators?|operations?|data ?types?|feature|api|command|kernel)\b.{0,80}"
     r"(not (been )?(support|implement|available)\w*|unsupported|unimplemented)",
 )
@@ -117,7 +123,7 @@ LOST_SESSION = _any_of(
     GONE_BROWSER.pattern,
     r"without establishing a connection|marionette.{0,40}(closed|destroyed)",
     r"no such window|web view not found|window (was )?(already )?closed|browsing context has been discarded",
-    r"no such execution context|frame (was )?detached|actor .{0,60}destroyed",
+    r"no such execution context|no (such )?target\b|frame (was )?detached|actor .{0,60}destroyed",
     r"target (page, context or browser )?(has been )?closed|session closed|(page|tab|frame) has been (closed|detached)",
 )
 
@@ -130,12 +136,25 @@ CONNECTION = _any_of(
     r"\be(connrefused|connreset|connaborted|pipe|hostunreach|netunreach)\b|broken pipe|errno (32|104|111|113)\b",
     r"max retries exceeded|remote end closed|socket (hang up|is closed)|bad ?gateway|unreachable|websocket",
     r"failed to fetch|load failed|networkerror|network (error|changed|is down)|name resolution|getaddrinfo",
-    r"net::err_|neterror|ns_error_(net|connection)\w*",
+    r"driver\b.{0,40} (died|exited|terminated|crashed|was killed)",
+)
+
+# Browsers' own names for what went wrong on the way to a page. Some end in TIMED_OUT: the network's time, not the page's.
+NETWORK_CODE = _any_of(
+    r"net::err_\w+|neterror|\bns_error_(net|connection|unknown|proxy|offline|port)\w*|\bpr_\w+_error\b"
 )
 
 # A browser's error pages that say that the address itself is wrong.
 WRONG_ADDRESS = _any_of(
     r"err_(invalid_url|file_not_found|unknown_url_scheme)|malformedurl|unknownprotocol|filenotfound"
+)
+
+# What tools say of a page that is not as a test expects it. They wait for it first, and so speak of time, too.
+UNMET = _any_of(
+    r"\bassertionerror\b|\bexpect(ed)?\b.{0,200}\b(not )?to (be|have|find|contain|equal|match|include|exist)\b"
+    r"|\bexpected\b.{0,200}\bbut (got|was|never|found|received|did)\b|\bexpect\(.{0,200}\)\.",
+    r"\b(this|the) element\b.{0,40} (is|was) (not |being |no longer )?"
+    r"(visible|attached|covered|disabled|detached|enabled|stable|editable)",
 )
 
 WRONG_RESULT = _any_of(
@@ -150,7 +169,8 @@ INVALID_MODEL = _any_of(
     r"protobuf|(invalid|corrupt\w*|broken|malformed|truncated|bad) .{0,20}(model|onnx|weights?|graph)\b",
     r"\b(model|onnx|weights?|graph)\b.{0,40}(corrupt|malformed|truncated|invalid|not (a )?valid|missing|404|not found)",
     r"(unexpected|invalid|wrong) (input|output|data|tensor)( data)? (type|rank|dimension|shape|name)",
-    r"(load|pars|read|deserializ)\w* (the )?model|no opset|not a registered (function|op)",
+    r"(load|pars|read|deserializ)\w* (the )?model|not a registered (function|op)",
+    r"\b(no|ir|opset|model) (opset|version)\b|\b(ir|opset) version",
 )
 
 NOT_FOUND = _any_of(r"\b(404|410)\b")

@@ -16,6 +16,7 @@ from recovery import BrowserFailure, BrowserType, FailureType, categorize_browse
 DATA = Path(__file__).parents[2] / "data"
 RECORDS = json.loads((DATA / "failures.json").read_text("utf-8"))["records"]
 FOREIGN = json.loads((DATA / "foreign_failures.json").read_text("utf-8"))["records"]
+REPORTED = json.loads((DATA / "reported_failures.json").read_text("utf-8"))["records"]
 
 
 def rebuilt(chain: list[dict[str, Any]]) -> BaseException:
@@ -69,10 +70,13 @@ def test_evidence_that_a_process_died_outweighs_what_the_driver_says() -> None:
             assert categorize_browser_failure(rebuilt(record["chain"]), seen).failure_type.value == "crash"
 
 
+@pytest.mark.parametrize("records", [FOREIGN, REPORTED], ids=["foreign", "reported"])
 @pytest.mark.parametrize("told", ["with its phase", "without"])
-def test_failures_of_other_versions_and_systems_are_categorised_by_their_words(told: str) -> None:
+def test_failures_of_other_versions_and_systems_are_categorised_by_their_words(
+    told: str, records: list[dict[str, Any]]
+) -> None:
     wrong = []
-    for record in FOREIGN:
+    for record in records:
         number = re.match(r"\[Errno (\d+)\] ", record["message"])
         link = record | ({"errno": int(number[1]), "message": record["message"][number.end() :]} if number else {})
         phase = {"phase": record["phase"]} if told == "with its phase" and "phase" in record else {}
