@@ -62,6 +62,8 @@ class Farm:
         self._workers: dict[str, OwnedProcess] = {}
         self._restarts: dict[str, list[float]] = {name: [] for name in (*self._queues, "redis")}
         self._password = secrets.token_urlsafe(24)
+        # Where there is one browser, no test need wait for the workers of others.
+        self._alone = {"BREAKWATER_GATHERING_SECONDS": "0"} if len(self._queues) == 2 else {}  # with simulation's
         self._port = free_port()
         self._folder: Path | None = None
 
@@ -157,7 +159,7 @@ class Farm:
                 "--concurrency", str(self._concurrency), "--loglevel", "INFO",
                 "--without-mingle", "--without-gossip",
             ],
-            env=self._env | {"BREAKWATER_REDIS_URL": self.url},
+            env=self._env | {"BREAKWATER_REDIS_URL": self.url} | self._alone,
             scratch=scratch,
             cwd=scratch.path,
             log_file=self._log_dir / f"{name}.log" if self._log_dir else None,

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     unserved_seconds: float = Field(default=20.0, ge=1)
     """Seconds that a queue may be without a worker before its tests go to another browser, or end as errors."""
 
+    gathering_seconds: float = Field(default=10.0, ge=0)
+    """Seconds after a worker's start in which a test that needs another browser waits for such a worker to come up."""
+
     artefact_megabytes: int = Field(default=64, ge=0)
     """Megabytes of Redis that the artefacts of failed attempts may take, all batches together; 0: keep none."""
 

@@ -34,9 +34,10 @@ from jobs.browsers.runner import run_test, simulate_test
 from jobs.own.runner import run_own_test
 from jobs.plan import one_line
 from jobs.routing import SIMULATION_QUEUE, browser_queue, queue_for
+from jobs.settings import settings
 from jobs.specs import Measurement, Outcome, OwnRun, TestKind, Verdict
 from jobs.time_limit import killed_after
-from jobs.worker import Backend, WorkerProcess, is_dead_sibling, worker_process
+from jobs.worker import BOOTED_AT, Backend, WorkerProcess, is_dead_sibling, worker_process
 from recovery import (
     AttemptRecord,
     BrowserFailure,
@@ -278,6 +279,7 @@ def situation_of(backend: Backend, claim: Claim, failures: int) -> recovery.Situ
         simulation="simulated" in claim.header.allow
         and bool(queues.get(SIMULATION_QUEUE))
         and claim.spec.kind is TestKind.MODEL,
+        gathering=not set(manned) - {claim.browser} and time.monotonic() - BOOTED_AT < settings().gathering_seconds,
         others=others_serve(claim, queues),
         elapsed=max(0.0, claim.claimed_at - claim.first_claimed_at),
         batch=recovery.BatchSpent(

@@ -6,6 +6,7 @@ Made on first use in the process that uses it (Celery forks its children), never
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,8 @@ from jobs.settings import Settings, settings
 # One value for a worker's main process and the children that it forks: whoever holds a lease with our BOOT and a pid
 # that is gone is dead.
 BOOT = uuid.uuid4().hex
+# When this process, or the one that it was forked from, began; on the monotonic clock.
+BOOTED_AT = time.monotonic()
 
 
 class Backend:

@@ -17,6 +17,9 @@ from recovery.kinds import BrowserType, ModelType, RecoveryLevel
 from recovery.past import Past
 from recovery.policy import BatchBudget, RecoveryPolicy
 
+# Seconds that a test waits for workers of a farm that is starting, before it is tried again where it failed.
+GATHERING_PAUSE = 2.0
+
 
 class CircuitKind(StrEnum):
     """Whose circuit is open."""
@@ -49,6 +52,9 @@ class Situation(BaseModel):
     )
     simulation: bool = Field(description="the batch allows it, and it has workers")
     others: bool = Field(default=False, description="other workers than the present one serve the same queue")
+    gathering: bool = Field(
+        default=False, description="the farm is starting, and no other browser's worker has announced itself yet"
+    )
     elapsed: float = Field(ge=0, description="seconds since the test was first claimed")
     batch: BatchSpent | None = Field(default=None, description="None: the test belongs to no batch")
     jitter: float = Field(default=0.0, ge=0, lt=1, description="a random number, so that deciding needs none")
@@ -167,8 +173,11 @@ def _adjust(failure: FailureInfo, past: Past, situation: Situation, policy: Reco
 
 
 def _fall_back(_: FailureInfo, past: Past, situation: Situation, policy: RecoveryPolicy) -> Action | None:
-    others = _untried(past, situation, policy)
-    return Fallback(browser=others[0]) if others else None
+    if others := _untried(past, situation, policy):
+        return Fallback(browser=others[0])
+    if situation.gathering and situation.browser is not None and set(_suitable(situation, policy)) - past.browsers:
+        return Park(seconds=GATHERING_PAUSE, reason="no other browser's worker has announced itself yet")
+    return None
 
 
 def _simulate(_: FailureInfo, _past: Past, situation: Situation, _policy: RecoveryPolicy) -> Action | None:
@@ -205,12 +214,16 @@ def _untried(past: Past, situation: Situation, policy: RecoveryPolicy) -> list[B
     """The browsers that level 4 may still take, the best first. The one asked for suits best, if it never ran."""
     if situation.browser is None or past.times(RecoveryLevel.FALLBACK) >= policy.limits.fallback:
         return []
-    order = dict.fromkeys((situation.asked, *policy.browsers_for(situation.model_type)))
     return [
         browser
-        for browser in order
+        for browser in _suitable(situation, policy)
         if browser in situation.usable and browser not in past.browsers and browser != situation.browser
     ]
+
+
+def _suitable(situation: Situation, policy: RecoveryPolicy) -> Sequence[BrowserType]:
+    """The browsers that the test may run in, the best first."""
+    return tuple(dict.fromkeys((situation.asked, *policy.browsers_for(situation.model_type))))
 
 
 # Detours

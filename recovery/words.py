@@ -18,7 +18,8 @@ RESOURCE = _any_of(
     r"out[ _-]of[ _-]((device|host|gpu|video|shared|heap)[ _])?memory",
     r"\boom\b|oom[- ]?kill",
     # The operating system's names for it, as programs print them.
-    r"\be(nomem|nospc|dquot|mfile|nfile|again)\b|no space left|disk (is )?full|quota ?exceeded|exceeded the quota|quota has been exceeded",
+    r"\be(nomem|nospc|dquot|mfile|nfile|again)\b",
+    r"no space left|disk (is )?full|quota ?exceeded|exceeded the quota|quota has been exceeded",
     r"(can(no|')t|could not|couldn't|unable to|failed to|failure to) allocate|allocation (has )?fail",
     r"bad_alloc|enlarge memory|memory limit|not enough (memory|space)|insufficient[ _](memory|resources|space)",
     r"err_(file_no_space|no_buffer_space)|less than \d+ ?[kmg]i?b of free",
@@ -139,7 +140,7 @@ CONNECTION = _any_of(
     r"driver\b.{0,40} (died|exited|terminated|crashed|was killed)",
 )
 
-# Browsers' own names for what went wrong on the way to a page. Some end in TIMED_OUT: the network's time, not the page's.
+# Browsers' own names for an error of the network. Some end in TIMED_OUT: that is the network's time, not the page's.
 NETWORK_CODE = _any_of(
     r"net::err_\w+|neterror|\bns_error_(net|connection|unknown|proxy|offline|port)\w*|\bpr_\w+_error\b"
 )

@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 # Processes that want to compute, per processor, up to which a machine counts as not overloaded.
-_CALM: Final = 1.5
+_CALM: Final = 3.0
 # A silence of so many times its usual length means the same on any machine.
 _MOST: Final = 4.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recovery import BatchSpent, FailureType, ModelType, decide, decide_open_circuit
-from recovery.actions import Action, Adjust, Fallback, GiveUp, Restart, Retry, Simulate
+from recovery.actions import Action, Adjust, Fallback, GiveUp, Park, Restart, Retry, Simulate
 from tests.unit.recovery.makers import CHROME, EDGE, FIREFOX, POLICY, SAFARI, failure, record, situation
 
 SOFTER = Adjust(browser=CHROME, adjustments=situation().adjustments)
@@ -74,6 +74,21 @@ def test_fallback_takes_only_usable_browsers() -> None:
     where = situation(model_type=ModelType.TEXT, usable=(CHROME, SAFARI))
     action = decide(failure(FailureType.LAUNCH_FAILURE), [record(1)], where, POLICY)
     assert action == Fallback(browser=SAFARI)
+
+
+def test_while_a_farm_gathers_a_test_waits_for_another_browsers_worker() -> None:
+    launch, alone = failure(FailureType.LAUNCH_FAILURE), situation(usable=(CHROME,), gathering=True, simulation=True)
+    action = decide(launch, [record(1, "launch")], alone, POLICY)
+    assert isinstance(action, Park)
+    assert "announced" in action.reason
+    here = situation(usable=(CHROME, FIREFOX), gathering=True)
+    assert decide(launch, [record(1, "launch")], here, POLICY) == Fallback(browser=FIREFOX)
+
+
+def test_who_waits_for_other_workers_ends_with_its_budget() -> None:
+    tried = [record(number, "launch") for number in range(1, POLICY.max_attempts + 1)]
+    where = situation(usable=(CHROME,), gathering=True)
+    assert isinstance(decide(failure(FailureType.LAUNCH_FAILURE), tried, where, POLICY), GiveUp)
 
 
 def test_the_browser_asked_for_is_the_first_choice_if_it_never_ran() -> None:

@@ -63,6 +63,7 @@ class Play:
     usable: Sequence[tuple[BrowserType, ...]]
     simulation: bool
     policy: RecoveryPolicy
+    gathering: bool = False
     browser: BrowserType | None = None
     adjustments: Adjustments = field(default_factory=Adjustments)
     led_by: Action | None = None
@@ -76,6 +77,7 @@ class Play:
             model_type=self.model_type,
             usable=self.usable[len(self.history) % len(self.usable)],
             simulation=self.simulation,
+            gathering=self.gathering,
             elapsed=0.0,
             adjustments=self.adjustments,
         )
@@ -129,6 +131,7 @@ plays = st.builds(
     usable=st.lists(usables, min_size=1, max_size=6),
     simulation=st.booleans(),
     policy=st.just(POLICY) | policies,
+    gathering=st.booleans(),
 )
 
 
