@@ -45,8 +45,10 @@ class LiveView:
             case Claimed():
                 level = self._rows.get(event.test, ("", "", Text()))[1]
                 self._put(event.test, event.browser or "simulation", level, Text(f"running, attempt {event.number}"))
+                self._step(event.test, f"attempt {event.number} began on {event.owner.node}")
             case GivenBack():
                 self._put(event.test, "", "", Text(f"back to {event.queue}: its worker leaves", "dim"))
+                self._step(event.test, f"attempt {event.number} is back in {event.queue}, {event.owner.node} leaves")
             case Failed() | Parked():
                 level = "" if event.next.level is None else f"{event.next.level.value} {event.next.level.name}"
                 said = Text(show_record(event.record), "yellow")
@@ -73,6 +75,10 @@ class LiveView:
 
     def close(self) -> None:
         self._live.stop()
+
+    def _step(self, test: str, said: str) -> None:
+        if self._loudness == "verbose":
+            self._line(Text.assemble((f"  {test} ", "bold"), (said, "dim")))
 
     def _line(self, line: Text) -> None:
         self._console.print(line, overflow="ellipsis", no_wrap=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from jobs.batches import BatchStore
+from jobs.batches import BatchStore, Claim, Owner
 from jobs.processes import OwnedProcess
 from tests.commands import Command, read_report
 from tests.conftest import RedisServer
@@ -79,8 +79,13 @@ def test_a_batch_goes_from_hand_to_hand(
     assert enqueued.output.splitlines()[-1] == "night-1"
 
     waited = breakwater("wait", "night-1", "--report-json", "report.json")
-    assert waited.wait(60) == 0, waited.output
-    assert "3 passed" in waited.output
+    told = breakwater("wait", "night-1", "--verbose")
+    hushed = breakwater("wait", "night-1", "--quiet")
+    for command in (waited, told, hushed):
+        assert command.wait(60) == 0, command.output
+        assert "3 passed" in command.output
+    assert [command.output.count("attempt 1: began on") for command in (waited, told, hushed)] == [0, 3, 0]
+    assert [command.output.count("PASSED") for command in (waited, told, hushed)] == [3, 3, 0]
     assert len(read_report(tmp_path / "report.json")["verdicts"]) == 3
 
     watched, reported = breakwater("watch", "night-1"), breakwater("report", "night-1", "--report-junit", "junit.xml")
@@ -163,6 +168,29 @@ def test_a_cancelled_batch_ends_as_interrupted_for_all_who_ask(
     assert "3 tests did not run" in cancelled.output
     assert waiting.wait(30) == 130
     assert redis_client.llen("browser.chrome") == 0, "nobody need drop what nobody wants"
+
+
+def test_the_first_ctrl_c_cancels_and_the_second_leaves_at_once(
+    breakwater: Callable[..., Command], redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    batch_file(tmp_path, "bert-base-uncased", repeat=3)
+    command = breakwater("run", "batch.toml", "--batch-id", "b", BREAKWATER_UNSERVED_SECONDS="300")
+    # A worker that holds a test and hears nothing: the cancelled batch doesn't end before its lease does.
+    deaf = BatchStore(redis_client, lease_seconds=120)
+    until(lambda: redis_client.exists("breakwater:batch:b"))
+    assert isinstance(deaf.claim("b", "chrome/bert-base-uncased/wasm", 1, Owner(node="deaf", boot="x", pid=1)), Claim)
+    until(lambda: "3 tests on the farm" in command.output)
+    command.interrupt()
+    until(lambda: deaf.progress("b").outcomes == {"cancelled": 2})
+    assert command.process.poll() is None, "it waits for what runs"
+    began = time.monotonic()
+    command.interrupt()
+    assert command.wait(10) == 130
+    # Well before the seconds that running tests have to notice.
+    assert time.monotonic() - began < 4
+    assert "interrupted: cancelling the batch; Ctrl-C again leaves at once" in command.output
+    assert "Traceback" not in command.output
+    assert deaf.progress("b").cancelled
 
 
 def test_unknown_batches_and_missing_farms_are_one_line(breakwater: Callable[..., Command]) -> None:

@@ -1,4 +1,4 @@
-"""A thousand messages that are none: each is one line in the log, and the worker goes on with the next."""
+"""A thousand messages that are none, and a thousand that say nonsense: the worker goes on with the next."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from jobs.batches.message import app_template
 from tests.farms import until
 from tests.integration.farm.conftest import QuickFarm
 
+# Of each sort.
 MESSAGES = 1000
 
 anything = st.recursive(
@@ -48,17 +49,17 @@ def wrong_arguments(draw: st.DrawFn) -> bytes:
     return json.dumps(message).encode()
 
 
-malformed = st.binary(max_size=60) | anything.map(lambda one: json.dumps(one).encode()) | nearly() | wrong_arguments()
+malformed = st.binary(max_size=60) | anything.map(lambda one: json.dumps(one).encode()) | nearly()
 
 
-def make(count: int) -> list[bytes]:
+def make(count: int, messages: st.SearchStrategy[bytes]) -> list[bytes]:
     made: list[bytes] = []
 
     @settings(
         max_examples=count, database=None, deadline=None, phases=[Phase.generate], derandomize=True,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    @given(malformed)
+    @given(messages)
     def collect(message: bytes) -> None:
         made.append(message)
 
@@ -66,14 +67,15 @@ def make(count: int) -> list[bytes]:
     return made
 
 
-def test_a_thousand_malformed_messages_leave_the_worker_at_work(
+def test_a_thousand_malformed_messages_and_payloads_leave_the_worker_at_work(
     quick_farm: QuickFarm, redis_client: redis.Redis
 ) -> None:
+    messages, payloads = make(MESSAGES, malformed), make(MESSAGES, wrong_arguments())
+    assert min(len(messages), len(payloads)) >= MESSAGES
     worker = quick_farm.worker("one", "--loglevel", "WARNING")
     quick_farm.client.at_work(worker)
     pid = worker.process.pid
-    messages = make(MESSAGES)
-    redis_client.lpush("simulation", *messages)
+    redis_client.lpush("simulation", *messages, *payloads)
     quick_farm.publish("sleep-0-after")
     until(lambda: quick_farm.client.is_finished("b"), 60, lambda: worker.output[-3000:])
     assert quick_farm.client.outcomes("b") == {"passed": 1}
@@ -81,4 +83,5 @@ def test_a_thousand_malformed_messages_leave_the_worker_at_work(
     assert worker.process.pid == pid
     assert redis_client.llen("simulation") == 0
     until(lambda: redis_client.hlen("unacked") == 0, 10, lambda: f"{redis_client.hgetall('unacked')}"[:2000])
-    assert len(messages) >= MESSAGES * 0.9
+    for said in ("is no task, and dropped", "is no attempt's, and dropped"):
+        assert worker.output.count(said) > MESSAGES * 0.1

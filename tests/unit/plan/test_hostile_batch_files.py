@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from jobs.batch_file import load_plan
 from jobs.batches.values import BatchHeader
+from jobs.cli import main
 from jobs.plan import BadInput, Plan
 
 MATRIX = """
@@ -151,15 +154,18 @@ def nearly_good(draw: st.DrawFn) -> dict[str, Any]:
     return file
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def written(file: dict[str, Any]) -> str:
+    return "\n".join(
+        f"{json.dumps(key).replace(chr(127), chr(92) + 'u007f')} = {toml(value)}" for key, value in file.items()
+    )
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(nearly_good())
 def test_a_file_with_junk_in_it_is_a_good_plan_or_one_line(tmp_path: Path, file: dict[str, Any]) -> None:
     (tmp_path / "mine.onnx").touch()
-    text = "\n".join(
-        f"{json.dumps(key).replace(chr(127), chr(92) + 'u007f')} = {toml(value)}" for key, value in file.items()
-    )
     try:
-        plan = load(tmp_path, text)
+        plan = load(tmp_path, written(file))
     except BadInput as error:
         assert str(error).isprintable()
         assert len(str(error)) < 1000
@@ -169,3 +175,37 @@ def test_a_file_with_junk_in_it_is_a_good_plan_or_one_line(tmp_path: Path, file:
     ).model_dump_json()
     if plan.total <= 1000:
         assert len({test.id for test in plan.tests()}) == plan.total
+
+
+@pytest.fixture
+def nobody_named(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No farm is named, so a good file would go nowhere. And the command may take SIGTERM for itself."""
+    monkeypatch.delenv("BREAKWATER_REDIS_URL", raising=False)
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_thousand_malformed_files_are_a_line_and_exit_code_2_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], nobody_named: None
+) -> None:
+    (tmp_path / "mine.onnx").touch()
+    refused = 0
+
+    # One file in ten or so is good in spite of what is in it.
+    @settings(max_examples=1250, suppress_health_check=list(HealthCheck), database=None)
+    @given(nearly_good())
+    def refuse(file: dict[str, Any]) -> None:
+        nonlocal refused
+        (tmp_path / "batch.toml").write_text(written(file), encoding="utf-8")
+        with pytest.raises(SystemExit) as ended:
+            main(["enqueue", str(tmp_path / "batch.toml")])
+        told = capsys.readouterr()
+        assert ended.value.code == 2
+        assert told.out == ""
+        assert told.err.endswith("\n")
+        assert told.err[:-1].isprintable()
+        refused += told.err.startswith("breakwater: batch.toml: ")
+
+    refuse()
+    assert refused >= 1000
