@@ -21,6 +21,8 @@ from recovery import BrowserType, ModelType
 DEFAULT_TIMEOUT = 60.0
 # One quick, small model of each type.
 QUICK_MODELS = ("bert-base-uncased", "vit-base-patch16-224", "whisper-tiny", "clip-vit-base-patch32")
+# WebNN must be asked for: few browsers have a backend for it.
+_USUAL_PLATFORMS = (Platform.WEBGPU, Platform.WASM)
 
 
 class BadInput(ValueError):
@@ -278,11 +280,11 @@ def matrix_plan(
     )
 
 
-def quick_plan(browsers: Sequence[BrowserType]) -> Plan:
-    """One small model of each type, on WebGPU and wasm."""
-    return matrix_plan("quick", browsers=browsers, models=QUICK_MODELS, platforms=(Platform.WEBGPU, Platform.WASM))
+def quick_plan(browsers: Sequence[BrowserType], platforms: Sequence[Platform] = ()) -> Plan:
+    """One small model of each type, on the given platforms, or else on those that every usual browser has."""
+    return matrix_plan("quick", browsers=browsers, models=QUICK_MODELS, platforms=platforms or _USUAL_PLATFORMS)
 
 
-def full_plan(browsers: Sequence[BrowserType]) -> Plan:
-    """Every built-in model on WebGPU and wasm, in all the given browsers."""
-    return matrix_plan("full", browsers=browsers, models=tuple(catalogue()), platforms=(Platform.WEBGPU, Platform.WASM))
+def full_plan(browsers: Sequence[BrowserType], platforms: Sequence[Platform] = ()) -> Plan:
+    """Every built-in model in all the given browsers, on the given platforms or else on the usual ones."""
+    return matrix_plan("full", browsers=browsers, models=tuple(catalogue()), platforms=platforms or _USUAL_PLATFORMS)

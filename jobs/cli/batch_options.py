@@ -84,11 +84,11 @@ class BatchOptions:
         if self.file is not None:
             return load_plan(self.file)
         if self.quick:
-            return quick_plan(self.browsers or [BrowserType.CHROME])
+            return quick_plan(self.browsers or [BrowserType.CHROME], self.platforms)
         here = self.browsers or unasked_browsers(settings())
         if not here:
             raise FarmFailure("no browser with its driver is installed here; name the farm's with --browser")
-        return full_plan(here)
+        return full_plan(here, self.platforms)
 
 
 def _narrowed(plan: Plan, source: str) -> Plan:
@@ -160,10 +160,32 @@ def parse_batch(_: click.Context, __: click.Parameter, value: str | None) -> str
 _OPTIONS = (
     click.argument("file", metavar="[BATCH.toml]", required=False, type=click.Path(path_type=Path)),
     click.option("--quick", is_flag=True, help="A small built-in batch: one model of each type, in Chrome."),
-    click.option("--full", is_flag=True, help="Every built-in model on WebGPU and wasm, in every installed browser."),
-    click.option("--browser", "browsers", multiple=True, type=click.Choice([one.value for one in BrowserType])),
-    click.option("--model-type", "model_types", multiple=True, type=click.Choice([one.value for one in ModelType])),
-    click.option("--platform", "platforms", multiple=True, type=click.Choice([one.value for one in Platform])),
+    click.option(
+        "--full",
+        is_flag=True,
+        help="Every built-in model in every installed browser, on WebGPU and wasm, or the --platform that you name.",
+    ),
+    click.option(
+        "--browser",
+        "browsers",
+        multiple=True,
+        type=click.Choice([one.value for one in BrowserType]),
+        help="Only this browser; may be repeated.",
+    ),
+    click.option(
+        "--model-type",
+        "model_types",
+        multiple=True,
+        type=click.Choice([one.value for one in ModelType]),
+        help="Only models of this type; may be repeated.",
+    ),
+    click.option(
+        "--platform",
+        "platforms",
+        multiple=True,
+        type=click.Choice([one.value for one in Platform]),
+        help="Only this platform; may be repeated.",
+    ),
     click.option("--no-failures", is_flag=True, help="Don't inject the batch's faults."),
     click.option("--simulate", is_flag=True, help="No browser at all: native onnxruntime, labelled simulated."),
     click.option(
