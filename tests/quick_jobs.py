@@ -41,13 +41,13 @@ MEASUREMENT = Measurement(
 def act(spec: TestSpec) -> Measurement:
     """``sleep-<ms>…`` takes so long, ``kill…`` kills its worker, ``hang…`` hangs where no thread can act.
 
-    ``stamp…`` writes down when it began.
+    ``stamp…`` writes down when it began. The worker's QUICK_PACE is what sleeping times are multiplied by.
     """
     if os.environ.get("QUICK_FAILS"):
         raise CrashFailure("this worker fails everything at once", Evidence())
     what, _, rest = spec.id.partition("-")
     if what == "sleep":
-        time.sleep(int(rest.split("-")[0]) / 1000)
+        time.sleep(int(rest.split("-")[0]) / 1000 * float(os.environ.get("QUICK_PACE", "1")))
     elif what == "stamp":
         stamp()
     elif what == "kill":

@@ -19,7 +19,7 @@ def test_the_test_of_a_worker_that_is_told_to_leave_starts_elsewhere_at_once(
     quick_farm.client.at_work(leaving)
     quick_farm.publish("sleep-20000-first", "sleep-0")
     until(lambda: quick_farm.claims("sleep-20000-first"))
-    staying = quick_farm.worker("staying")
+    staying = quick_farm.worker("staying", QUICK_PACE="0.01")
     quick_farm.client.at_work(staying)
     leaving.process.send_signal(signum)
     until(lambda: len(quick_farm.claims("sleep-20000-first")) == 2, 8)
@@ -29,7 +29,9 @@ def test_the_test_of_a_worker_that_is_told_to_leave_starts_elsewhere_at_once(
     assert [event.test for event in quick_farm.store.events("b") if isinstance(event, GivenBack)] == [
         "sleep-20000-first"
     ]
-    staying.process.send_signal(signal.SIGKILL)
+    quick_farm.until_finished()
+    assert quick_farm.client.outcomes("b") == {"passed": 2}
+    assert quick_farm.store.progress("b").late == 0
 
 
 def test_children_come_and_go_without_costing_a_verdict(quick_farm: Any) -> None:

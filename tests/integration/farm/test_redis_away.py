@@ -1,8 +1,8 @@
-"""Redis goes away in the middle of a batch and comes back: so do workers and those who wait, by themselves."""
+"""Redis goes away in the middle of a batch and comes back: so do workers, Flower and those who wait, by themselves."""
 
 from __future__ import annotations
 
-import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +12,8 @@ import pytest
 from tests.commands import Command
 from tests.conftest import RedisServer
 from tests.farms import until
+from tests.flowers import Flower, heard
 from tests.integration.farm.conftest import QuickFarm
-
-# Seconds. The night's run has 30; so does anybody who asks.
-ABSENCE = float(os.environ.get("BREAKWATER_TEST_REDIS_ABSENCE", "5"))
 
 
 @pytest.fixture
@@ -25,10 +23,18 @@ def farm(own_redis: RedisServer, tmp_path: Path) -> Iterator[QuickFarm]:
     farm.end()
 
 
-@pytest.mark.timeout(150)
-def test_workers_and_waiting_clients_outlive_an_absence(
-    farm: QuickFarm, own_redis: RedisServer, tmp_path: Path
+def events_seen(flower: Flower) -> float:
+    """How many of Celery's events Flower has read."""
+    counts = re.findall(r"^flower_events_total\{.*\} (\S+)", flower.get("/metrics"), re.MULTILINE)
+    return sum(map(float, counts))
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.night)])
+def test_workers_waiting_clients_and_flower_outlive_an_absence(
+    farm: QuickFarm, own_redis: RedisServer, tmp_path: Path, seconds: float
 ) -> None:
+    flower = Flower(own_redis.url, tmp_path)
     worker = farm.worker("one", "--concurrency", "2", lease="3")
     farm.client.at_work(worker)
     tests = [f"sleep-400-{number}" for number in range(24)]
@@ -37,12 +43,23 @@ def test_workers_and_waiting_clients_outlive_an_absence(
     try:
         until(lambda: farm.client.done("b") > 3)
         until(lambda: "24 tests" in command.output)
-        own_redis.stop()
-        time.sleep(ABSENCE)  # what is tested is an absence of this length
-        own_redis.start()
+        until(lambda: events_seen(flower) > 0)
+        with flower.listen("/live/batch/b") as told:
+            _, board = heard(told, "board")
+            own_redis.stop()
+            gone = time.monotonic()
+            assert heard(told, "trouble")[1]["away_since"]
+            time.sleep(seconds - (time.monotonic() - gone))  # what is tested is an absence of this length
+            own_redis.start()
+            while board["batch"]["outcomes"] != {"passed": 24}:
+                _, board = heard(told, "board")
         assert command.wait(60) == 0, command.output + worker.output[-4000:]
+        # What Flower reads by itself, too: it tries again at growing intervals.
+        before = events_seen(flower)
+        until(lambda: farm.client.publish(1) and events_seen(flower) > before, 90)
     finally:
         command.kill()
+        flower.stop()
     assert "Redis is back" in command.output
     assert farm.client.outcomes("b") == {"passed": 24}
     assert {len(verdict.attempts) for verdict in farm.client.verdicts("b")} == {1}, "no test ran twice, or was lost"

@@ -32,7 +32,8 @@ def events() -> Iterator[BatchEvent]:
     following = Following(browser=BrowserType.CHROME, level=RecoveryLevel.MODERATE)
     yield Failed.model_validate(
         {
-            **place, "type": "failed", "test": "shaky", "record": attempt(1, "crash", cause="tab crashed").model_dump_json(),
+            **place, "type": "failed", "test": "shaky",
+            "record": attempt(1, "crash", cause="tab crashed").model_dump_json(),
             "next": following.model_dump_json(), "next_queue": QUEUE, "in_place": "1",
         }
     )  # fmt: skip
