@@ -15,6 +15,7 @@ from jobs.cli.views import View
 from jobs.farm import FarmFailure
 from jobs.own.embedding import workers_environment
 from jobs.plan import BadInput, Plan
+from jobs.reports.artefact_files import NO_FILES, ArtefactFiles, by_attempt
 from jobs.reports.summary import Summary, is_green, summarise
 from jobs.reports.thresholds import Comparison
 from jobs.settings import settings
@@ -40,6 +41,8 @@ class Ran:
     """The tests whose verdict is not as the batch wants it."""
     verdicts: tuple[Verdict, ...]
     """All verdicts, if they were asked for: they may be a million."""
+    files: ArtefactFiles
+    """What attempts left, where that was written to."""
     circuits: dict[str, CircuitMetrics]
     seconds: float
     comparison: Comparison | None = None
@@ -59,9 +62,11 @@ def run_plan(
     concurrency: int = 1,
     log_dir: Path | None = None,
     keep_verdicts: bool = True,
+    artefacts: Path | None = None,
 ) -> Ran:
     """Publish the plan, under the id that is given, and wait until every test has its verdict.
 
+    ``artefacts``: the folder that what attempts left is written to.
     Ctrl-C cancels the batch: its tests end as ``cancelled`` and are in the result like all others.
     """
     started = time.monotonic()
@@ -70,7 +75,7 @@ def run_plan(
         with farm_for(plan.all_browsers(), concurrency, log_dir, environment) as farm:
             header = publish(farm.backend, plan, batch)
             follow(farm, header, view, on_interrupt="cancel")
-            return sum_up(farm.backend, header.id, keep_verdicts, time.monotonic() - started)
+            return sum_up(farm.backend, header.id, keep_verdicts, artefacts, time.monotonic() - started)
     except UnknownBatch as error:
         raise FarmFailure(f"the batch is gone: its Redis lost its data ({error})") from error
 
@@ -118,11 +123,16 @@ def follow(
         view.close()
 
 
-def sum_up(backend: Backend, batch: str, keep_verdicts: bool, seconds: float | None = None) -> Ran:
-    """The batch's verdicts so far, counted. ``seconds``: how long it took; unless known, as its verdicts tell.
+def sum_up(
+    backend: Backend, batch: str, keep_verdicts: bool, artefacts: Path | None = None, seconds: float | None = None
+) -> Ran:
+    """The batch's verdicts so far, counted; its artefacts are written to the folder ``artefacts``.
+
+    ``seconds``: how long it took; unless known, as its verdicts tell.
 
     Raises:
         UnknownBatch: there is no such batch.
+        FarmFailure: an artefact can't be written.
     """
     header = backend.store.header(batch)
     notable: list[Verdict] = []
@@ -143,7 +153,19 @@ def sum_up(backend: Backend, batch: str, keep_verdicts: bool, seconds: float | N
     circuits = backend.registry.get_metrics()["circuits"]
     if seconds is None:
         seconds = max(0.0, (backend.store.last_event_at(batch) or 0.0) - header.created_at)
-    return Ran(header, summary, tuple(notable), tuple(not_green), tuple(kept), circuits, seconds)
+    return Ran(
+        header, summary, tuple(notable), tuple(not_green), tuple(kept), _export(backend, batch, artefacts),
+        circuits, seconds,
+    )  # fmt: skip
+
+
+def _export(backend: Backend, batch: str, folder: Path | None) -> ArtefactFiles:
+    if folder is None:
+        return NO_FILES
+    try:
+        return by_attempt(backend.artefacts.export(batch, folder))
+    except OSError as error:
+        raise FarmFailure(f"artefacts were not written to {folder}: {error.strerror}") from error
 
 
 def _is_notable(verdict: Verdict) -> bool:

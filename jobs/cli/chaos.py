@@ -17,7 +17,7 @@ from jobs.chaos.crew import crew_of
 from jobs.chaos.load import KnownTest, mixed_tests
 from jobs.chaos.strikes import strikes
 from jobs.cli.accounts import print_account
-from jobs.cli.run import make_folder
+from jobs.cli.folders import make_folder
 from jobs.farm import FarmFailure
 from jobs.reports.summary import ExitCode
 from jobs.settings import settings

@@ -11,7 +11,7 @@ from rich.console import Console
 from jobs.cli import tables
 from jobs.cli.batch_run import run_plan
 from jobs.cli.endings import exit_code
-from jobs.cli.run import make_folder
+from jobs.cli.folders import make_folder
 from jobs.cli.views import view_for
 from jobs.plan import Plan, PlannedFault, matrix_plan
 from jobs.specs import FaultKind, Platform

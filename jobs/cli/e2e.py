@@ -16,7 +16,7 @@ from jobs.chaos.load import faulty_tests
 from jobs.cli import tables
 from jobs.cli.accounts import print_account
 from jobs.cli.circuits import summary_table
-from jobs.cli.run import make_folder
+from jobs.cli.folders import make_folder
 from jobs.farm import FarmFailure
 from jobs.reports.summary import ExitCode, summarise
 from jobs.settings import settings

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from jobs.cli import github, tables
 from jobs.cli.batch_run import MOST_NOTABLE, Ran
+from jobs.cli.folders import make_folder
 from jobs.cli.phrases import Loudness
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
@@ -30,6 +31,7 @@ class Ending:
 
     reports: Mapping[ReportWriter, Path]
     loudness: Loudness
+    artefacts: Path | None = None
     baseline: Baseline | None = None
     thresholds: Thresholds | None = None
 
@@ -44,6 +46,7 @@ class Ending:
             raise BadInput(f"two reports are to be written to {twice[0]}; give each a file of its own")
         for path in files:
             check_writable(path)
+        make_folder(self.artefacts, "--artefacts")
         if self.baseline is not None and tests is not None:
             self.baseline.check_knows_one_of(tests)
 
@@ -89,7 +92,7 @@ class Ending:
     def _write(self, ran: Ran) -> None:
         for write, path in self.reports.items():
             with _writing(path):
-                write(path, ran.header, ran.verdicts, ran.comparison)
+                write(path, ran.header, ran.verdicts, ran.comparison, ran.files)
         summary = github.summary_file()
         if summary is not None:
             with _writing(summary):
@@ -104,7 +107,7 @@ def exit_code(ran: Ran) -> int:
 def ending_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the switches for reports and loudness; it gets them as ``ending``, an ``Ending``."""
 
-    def with_ending(quiet: bool, verbose: bool, baseline: Path | None, **given: Any) -> Any:
+    def with_ending(quiet: bool, verbose: bool, artefacts: Path | None, baseline: Path | None, **given: Any) -> Any:
         if quiet and verbose:
             raise click.UsageError("give one of --quiet and --verbose")
         loudness: Loudness = "quiet" if quiet else "verbose" if verbose else "normal"
@@ -113,7 +116,7 @@ def ending_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if limits and baseline is None:
             raise click.UsageError(f"--baseline-{next(iter(limits))} says how far to drift from --baseline; give that")
         ending = Ending(
-            reports, loudness, read_baseline(baseline) if baseline else None, Thresholds.model_validate(limits)
+            reports, loudness, artefacts, read_baseline(baseline) if baseline else None, Thresholds(**limits)
         )
         return command(ending=ending, **given)
 
@@ -138,6 +141,12 @@ _OPTIONS = (
     click.option("--report-junit", type=click.Path(path_type=Path), help="Write the JUnit report to this file."),
     click.option("--report-html", type=click.Path(path_type=Path), help="Write the report as a page to this file."),
     click.option("--report-markdown", type=click.Path(path_type=Path), help="Write a summary in markdown."),
+    click.option(
+        "--artefacts",
+        metavar="FOLDER",
+        type=click.Path(path_type=Path),
+        help="Write screenshots and logs of failed attempts there; the page and JUnit link to them.",
+    ),
     click.option("--baseline", type=click.Path(path_type=Path), help="Compare with this JSON report of a former run."),
     click.option(
         "--baseline-latency",

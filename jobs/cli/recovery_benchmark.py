@@ -15,7 +15,7 @@ from rich.table import Table
 
 from jobs.browsers.finding import unasked_browsers
 from jobs.cli.batch_run import run_plan
-from jobs.cli.run import make_folder
+from jobs.cli.folders import make_folder
 from jobs.cli.views import view_for
 from jobs.farm import FarmFailure
 from jobs.recovery_benchmark import Measured, Rate, Seconds, benchmark_plan, measure

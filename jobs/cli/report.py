@@ -22,7 +22,7 @@ def report(batch: str, ending: Ending) -> int:
     """
     ending.check()
     farm, _ = attached("report", batch)
-    ran = ending.judged(sum_up(farm.backend, batch, ending.needs_verdicts))
+    ran = ending.judged(sum_up(farm.backend, batch, ending.needs_verdicts, ending.artefacts))
     progress = farm.backend.store.progress(batch)
     if not ran.finished:
         click.echo(f"batch {batch} is not finished: {show_counts(progress, None)}")

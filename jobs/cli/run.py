@@ -12,9 +12,10 @@ from jobs.cli.batch_options import BatchOptions, batch_options
 from jobs.cli.batch_run import run_plan
 from jobs.cli.endings import Ending, ending_options, exit_code
 from jobs.cli.enqueue import publish_detached
+from jobs.cli.folders import make_folder
 from jobs.cli.last_failed import remember
 from jobs.cli.views import view_for
-from jobs.plan import BadInput, Plan
+from jobs.plan import Plan
 
 
 @click.command()
@@ -48,6 +49,7 @@ def run(options: BatchOptions, ending: Ending, workers: int, detach: bool, log_d
         concurrency=workers,
         log_dir=log_dir,
         keep_verdicts=ending.needs_verdicts,
+        artefacts=ending.artefacts,
     )
     remember(ran.header, ran.not_green)
     ran = ending.judged(ran)
@@ -64,17 +66,3 @@ def is_empty(plan: Plan) -> bool:
     else:
         click.echo(f"{plan.name}: shard {plan.shard} has no test; nothing to run")
     return True
-
-
-def make_folder(folder: Path | None) -> None:
-    """Make the folder for logs.
-
-    Raises:
-        BadInput: it can't be made.
-    """
-    if folder is None:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"--log-dir {folder}: {error.strerror}; choose a folder that can be written") from error

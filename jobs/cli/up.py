@@ -16,7 +16,7 @@ import click
 
 from jobs.browsers.finding import installed_browsers
 from jobs.cli.farms import is_named
-from jobs.cli.run import make_folder
+from jobs.cli.folders import make_folder
 from jobs.farm import Farm, FarmFailure
 from jobs.plan import BadInput
 from jobs.ports import free_port

@@ -24,7 +24,7 @@ def wait(batch: str, ending: Ending, timeout: float | None) -> int:
     farm, header = attached("wait", batch)
     console = Console()
     follow_attached(farm, header, console, ending, serve=True, seconds=timeout)
-    ran = ending.judged(sum_up(farm.backend, batch, ending.needs_verdicts))
+    ran = ending.judged(sum_up(farm.backend, batch, ending.needs_verdicts, ending.artefacts))
     ending.show(console, ran)
     if ran.finished:
         return exit_code(ran)

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from jobs.batches.values import BatchHeader
 from jobs.recoveries import summary_of
+from jobs.reports.artefact_files import NO_FILES, ArtefactFiles, link_from
 from jobs.reports.breakdown import not_allowed, reasons, success_by
 from jobs.reports.summary import ExitCode, summarise
 from jobs.reports.thresholds import Comparison
@@ -63,18 +64,28 @@ class Group:
 
 
 def write_html(
-    path: Path, header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None
+    path: Path,
+    header: BatchHeader,
+    verdicts: Sequence[Verdict],
+    comparison: Comparison | None = None,
+    files: ArtefactFiles = NO_FILES,
 ) -> None:
     """Write the page of a batch.
 
     Raises:
         OSError: the file can't be written.
     """
-    write_whole(path, render_html(header, verdicts, comparison))
+    write_whole(path, render_html(header, verdicts, comparison, files, path))
 
 
-def render_html(header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None) -> str:
-    """The page of a batch."""
+def render_html(
+    header: BatchHeader,
+    verdicts: Sequence[Verdict],
+    comparison: Comparison | None = None,
+    files: ArtefactFiles = NO_FILES,
+    path: Path = Path("report.html"),
+) -> str:
+    """The page of a batch. ``path``: where it will lie, for links to ``files``."""
     summary = summarise(verdicts, header.allow, comparison)
     recovery = summary_of(verdicts)
     groups = list(_groups(sorted(verdicts, key=lambda one: one.test), header.allow))
@@ -105,6 +116,7 @@ def render_html(header: BatchHeader, verdicts: Sequence[Verdict], comparison: Co
             detailed=sum(len(group.detailed) for group in groups),
             named=_NAMED,
             steps=steps,
+            links=lambda test, attempt: [(file.name, link_from(path, file)) for file in files.get((test, attempt), ())],
         )
     )
     return page.replace(_SIZE, _megabytes(len(page.encode())), 1)

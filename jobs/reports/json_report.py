@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.batches.values import BatchHeader
 from jobs.recoveries import summary_of
+from jobs.reports.artefact_files import NO_FILES, ArtefactFiles
 from jobs.reports.summary import summarise
 from jobs.reports.thresholds import Comparison
 from jobs.reports.writing import write_whole
@@ -99,7 +100,11 @@ def report_of(header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comp
 
 
 def write_json(
-    path: Path, header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None
+    path: Path,
+    header: BatchHeader,
+    verdicts: Sequence[Verdict],
+    comparison: Comparison | None = None,
+    _: ArtefactFiles = NO_FILES,
 ) -> None:
     """Write the report of a batch.
 
@@ -112,8 +117,9 @@ def write_json(
 def _environment(verdicts: Iterable[Verdict]) -> Environment:
     versions: dict[str, set[str]] = defaultdict(set)
     for verdict in verdicts:
-        if verdict.browser is not None and verdict.measurement is not None and verdict.measurement.browser_version:
-            versions[verdict.browser.value].add(verdict.measurement.browser_version)
+        run = verdict.measurement or verdict.own
+        if verdict.browser is not None and run is not None and run.browser_version:
+            versions[verdict.browser.value].add(run.browser_version)
     return Environment(
         python=platform.python_version(),
         system=platform.system(),

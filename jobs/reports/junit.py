@@ -14,6 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from jobs.batches.values import BatchHeader
+from jobs.reports.artefact_files import NO_FILES, ArtefactFiles, attachments
 from jobs.reports.breakdown import not_allowed
 from jobs.reports.thresholds import Comparison
 from jobs.reports.writing import write_whole
@@ -25,7 +26,11 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def write_junit(
-    path: Path, header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None
+    path: Path,
+    header: BatchHeader,
+    verdicts: Sequence[Verdict],
+    comparison: Comparison | None = None,
+    files: ArtefactFiles = NO_FILES,
 ) -> None:
     """Write the report of a batch.
 
@@ -44,7 +49,7 @@ def write_junit(
             {"name": _text(f"{header.name}.{browser}"), "timestamp": started, **_counts(header, its_verdicts)},
         )
         for verdict in sorted(its_verdicts, key=lambda one: one.test):
-            _add_case(suite, header, verdict)
+            _add_case(suite, header, verdict, files)
     if comparison is not None:
         _add_baseline(root, header, comparison)
     for key in ("tests", "failures", "errors"):
@@ -67,7 +72,7 @@ def _counts(header: BatchHeader, verdicts: Sequence[Verdict]) -> dict[str, str]:
     }
 
 
-def _add_case(suite: ElementTree.Element, header: BatchHeader, verdict: Verdict) -> None:
+def _add_case(suite: ElementTree.Element, header: BatchHeader, verdict: Verdict, files: ArtefactFiles) -> None:
     case = ElementTree.SubElement(
         suite,
         "testcase",
@@ -90,7 +95,7 @@ def _add_case(suite: ElementTree.Element, header: BatchHeader, verdict: Verdict)
         if entry.failure_type is not None:
             former = ElementTree.SubElement(case, again, message=_text(entry.cause), type=entry.failure_type.value)
             ElementTree.SubElement(former, "stackTrace").text = _text(_way(entry))
-    ElementTree.SubElement(case, "system-out").text = _text("\n".join(ways))
+    ElementTree.SubElement(case, "system-out").text = _text("\n".join((*ways, *attachments(verdict, files))))
 
 
 def _way(entry: AttemptRecord) -> str:
@@ -148,10 +153,14 @@ def _properties(verdict: Verdict) -> Iterator[tuple[str, str]]:
         yield "backend", str(run.backend)
         yield "browser_version", run.browser_version or ""
         yield "adapter", f"{run.adapter.vendor} {run.adapter.architecture}".strip() if run.adapter else ""
+        if run.adapter is not None:
+            yield "adapter_software", str(run.adapter.software).lower()
         yield "weights", run.weights
         yield "run_ms_p50", f"{run.run_ms_p50:.3f}"
         yield "max_abs_error", f"{run.max_abs_error:.3e}"
         yield "tolerance", f"{run.tolerance:.3e}"
+    if verdict.own is not None:
+        yield "browser_version", verdict.own.browser_version
 
 
 def _text(value: str) -> str:

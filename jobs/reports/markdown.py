@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jobs.batches.values import BatchHeader
 from jobs.plan import one_line
+from jobs.reports.artefact_files import NO_FILES, ArtefactFiles
 from jobs.reports.breakdown import not_allowed, reasons, success_by
 from jobs.reports.summary import Summary, summarise
 from jobs.reports.thresholds import Comparison
@@ -22,7 +23,11 @@ _LONGEST = 300
 
 
 def write_markdown(
-    path: Path, header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None
+    path: Path,
+    header: BatchHeader,
+    verdicts: Sequence[Verdict],
+    comparison: Comparison | None = None,
+    _: ArtefactFiles = NO_FILES,
 ) -> None:
     """Write the summary of a batch.
 

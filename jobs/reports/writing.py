@@ -12,6 +12,7 @@ from typing import Protocol
 
 from jobs.batches.values import BatchHeader
 from jobs.plan import BadInput
+from jobs.reports.artefact_files import NO_FILES, ArtefactFiles
 from jobs.reports.thresholds import Comparison
 from jobs.specs import Verdict
 
@@ -20,9 +21,15 @@ class ReportWriter(Protocol):
     """Writes one form of report."""
 
     def __call__(
-        self, path: Path, header: BatchHeader, verdicts: Sequence[Verdict], comparison: Comparison | None = None
+        self,
+        path: Path,
+        header: BatchHeader,
+        verdicts: Sequence[Verdict],
+        comparison: Comparison | None = None,
+        files: ArtefactFiles = NO_FILES,
+        /,
     ) -> None:
-        """Write the report of a batch.
+        """Write the report of a batch; ``files``: artefacts that it may link to.
 
         Raises:
             OSError: the file can't be written.

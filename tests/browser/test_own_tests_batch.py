@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -35,8 +36,12 @@ def test_the_examples_batch_passes_and_a_killed_browser_is_recovered(batch: Path
     with batch.open("a", encoding="utf-8") as file:
         file.write('\n[[fault]]\nkind = "browser_killed"\ntest = "shop_tests.lamps_add_up"\nbrowser = "chrome"\n')
     command = Command(
-        ["run", "batch.toml", "--report-json", "report.json"], batch.parent, {"BREAKWATER_TEST_MODULES": "shop_tests"}
-    )
+        [
+            "run", "batch.toml", "--report-json", "report.json", "--report-junit", "report.xml",
+            "--report-html", "site/report.html", "--artefacts", "kept",
+        ],
+        batch.parent, {"BREAKWATER_TEST_MODULES": "shop_tests"},
+    )  # fmt: skip
     try:
         assert command.wait(150) == 0, command.output
         command.assert_nothing_left()
@@ -52,6 +57,15 @@ def test_the_examples_batch_passes_and_a_killed_browser_is_recovered(batch: Path
         assert verdict["model"] is None
         assert verdict["own"]["isolation"] == "context"
         assert verdict["own"]["browser_version"]
+    assert report["environment"]["browsers"]["chrome"]
+    # What the killed attempt left is there, and both reports lead to it.
+    junit, page = ((batch.parent / name).read_text("utf-8") for name in ("report.xml", "site/report.html"))
+    attached = re.findall(r"\[\[ATTACHMENT\|(.*)\]\]", junit)
+    linked = re.findall(r'href="(\.\./kept[^"]*)"', page)
+    assert "kept/chrome-shop_tests.lamps_add_up/1/driver.log" in attached
+    assert {f"../{path}" for path in attached} == set(linked)
+    for path in attached:
+        assert (batch.parent / path).stat().st_size
 
 
 def test_modules_that_are_not_allowed_are_told_in_one_line_before_anything_starts(batch: Path) -> None:

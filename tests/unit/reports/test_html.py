@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -130,3 +131,12 @@ def test_tests_without_a_verdict_are_told() -> None:
 def test_a_batch_without_verdicts_has_a_page() -> None:
     none: list[Verdict] = []
     assert "No test has a verdict." in Page(render_html(header(), none)).text
+
+
+def test_an_attempt_links_to_its_artefacts_from_where_the_page_lies() -> None:
+    one = verdict(attempts=(attempt(1, "crash"), attempt(2, "passed", RecoveryLevel.MODERATE)), recovered=True)
+    files = {(one.test, 1): [Path("/kept/a b/1/driver.log")], ("other", 1): [Path("/kept/other")]}
+    page = Page(render_html(header(), [one], files=files, path=Path("/reports/report.html")))
+    links = [link["href"] for link in page.all("a") if not str(link["href"]).startswith("#")]
+    assert links == ["../kept/a%20b/1/driver.log"]
+    assert "driver.log" in page.text
