@@ -18,7 +18,7 @@ from recovery.kinds import BrowserType, FailureType, ModelType, RecoveryLevel
 
 # Strict, as TOML's true would else be a 1.
 Seconds = Annotated[float, Field(gt=0, le=86_400, strict=True)]
-Limit = Annotated[int, Field(ge=0, le=10, strict=True)]
+Limit = Annotated[int, Field(ge=0, le=50, strict=True)]
 
 
 class _Table(BaseModel):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_serializer, field_validator
 
 from jobs.specs import TestSpec
 from recovery.adjustments import Adjustments
 from recovery.history import AttemptRecord
 from recovery.kinds import BrowserType, RecoveryLevel
+from recovery.policy import RecoveryPolicy
 
 Priority = Literal["high", "normal", "low"]
 """Which tests a worker takes first: ``high`` before all that wait, ``low`` when nothing else waits."""
@@ -67,6 +68,14 @@ class BatchHeader(_Value):
     priority: Priority = "normal"
     fail_fast: bool = Field(default=False, description="the first test that fails, or ends as error, cancels the rest")
     total: int = Field(default=0, ge=0, description="number of tests; filled in by publish")
+
+    @field_validator("policy")
+    @classmethod
+    def _can_hold(cls, policy: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """A worker would find out after a test's first failure, and could send it nowhere."""
+        if policy:
+            RecoveryPolicy.default().merged(policy)
+        return policy
 
     @field_serializer("allow")
     def _allow_in_order(self, allow: frozenset[str]) -> list[str]:

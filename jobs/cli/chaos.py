@@ -28,9 +28,9 @@ _BATCH = 60
 # The farm is to be judged, not the budget of a test that happens to be struck again and again: a test stays in its
 # browser, and is tried there as often as it takes. (A slow one that is the last of its batch draws every kill.)
 _POLICY = {
-    "max_attempts": 100,
+    "max_attempts": 50,
     "start_level": {"launch": 2},
-    "limits": {"moderate": 50, "aggressive": 50, "fallback": 0, "simulation": 0},
+    "limits": {"moderate": 25, "aggressive": 25, "fallback": 0, "simulation": 0},
 }
 
 
