@@ -110,10 +110,10 @@ def test_the_example_passes_here(folder: Path) -> None:
 def test_the_example_passes_on_a_farm_that_stands_by_its_redis_alone(
     folder: Path, standing_farm: dict[str, str], redis_server: RedisServer
 ) -> None:
-    code, output = run_pytest(folder, "--breakwater", "shop", **standing_farm)
+    code, output = run_pytest(folder, "--breakwater", "-k", "not firefox", "shop", **standing_farm)
     assert code == 0, output
-    assert "5 passed" in output
-    assert f"4 tests on the farm at {redis_server.url}" in output
+    assert "3 passed, 2 deselected" in output
+    assert f"2 tests on the farm at {redis_server.url}" in output
 
 
 def test_the_farms_verdicts_become_pytests_own(folder: Path) -> None:

@@ -208,9 +208,12 @@ def test_workers_take_high_priority_first_and_low_last(
     breakwater: Callable[..., Command], store: BatchStore, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     batch_file(tmp_path, "bert-base-uncased", repeat=4)
-    for priority in ("low", "normal", "high"):
+    for before, priority in enumerate(("low", "normal", "high")):
         command = breakwater("enqueue", "batch.toml", "--simulate", "--batch-id", priority, "--priority", priority)
         assert command.wait(30) == 0, command.output
+        assert "no worker serves simulation now" in command.output
+        waiting = f"{4 * before} tests of other batches wait in simulation, which 0 workers serve"
+        assert (waiting in command.output) is (before > 0), command.output
     request.getfixturevalue("worker")
     until(lambda: store.progress("low").finished)
     claimed = {
