@@ -25,8 +25,15 @@ def blocks(kind: str) -> list[tuple[str, str]]:
 def commands() -> list[tuple[str, str]]:
     """Every ``breakwater`` command line in the pages."""
     lines = [(name, line) for name, block in blocks("console") for line in block.splitlines()]
-    return [
+    typed = [
         (name, line[line.index("breakwater ") :]) for name, line in lines if re.match(r"\$ (\S*/)?breakwater ", line)
+    ]
+    return typed + [
+        # What a CI system fills in is a number here.
+        (name, re.sub(r"\$\{\{.*?\}\}|\$\w+", "1", line))
+        for kind in ("yaml", "groovy")
+        for name, block in blocks(kind)
+        for line in re.findall(r"^ *(?:- |- run: |sh ')(breakwater [^'\n]+)", block, re.MULTILINE)
     ]
 
 
@@ -58,3 +65,4 @@ def test_commands_and_their_switches_exist(name: str, line: str) -> None:
 def test_the_pages_show_batch_files_and_commands() -> None:
     assert len([block for _, block in blocks("toml") if "[matrix]" in block]) >= 3
     assert len(commands()) >= 3
+    assert len([line for name, line in commands() if name == "docs/ci.md"]) == 5
