@@ -19,6 +19,8 @@ from jobs.settings import Settings
 
 # Bytes. One artefact may be no larger; a screenshot has some tens of thousands, a log is cut before.
 LARGEST: Final = 2 * 1024 * 1024
+# Characters of a test's id in a file's name, which has 255 at most.
+_LONGEST_PART: Final = 150
 
 _NAME = r"^[a-z0-9][a-z0-9.-]{0,79}$"
 
@@ -36,8 +38,9 @@ class Artefact(BaseModel):
 
     @property
     def file(self) -> Path:
-        """Where ``export`` puts it below its folder."""
-        return Path(re.sub(r"[^A-Za-z0-9._-]+", "-", self.test).strip(".-") or "test", str(self.attempt), self.name)
+        """Where ``export`` puts it below its folder. Its own name says whose it is: Jenkins keeps nothing but that."""
+        test = re.sub(r"[^A-Za-z0-9._-]+", "-", self.test).strip(".-") or "test"
+        return Path(test, f"{test[-_LONGEST_PART:]}.{self.attempt}.{self.name}")
 
 
 class ArtefactStore:
@@ -85,7 +88,7 @@ class ArtefactStore:
         return None if content is None else cast("bytes", content)
 
     def export(self, batch: str, folder: Path) -> dict[Artefact, Path]:
-        """Write a batch's artefacts below ``folder`` as ``<test>/<attempt>/<name>``; returns where each is.
+        """Write a batch's artefacts below ``folder`` as ``<test>/<test>.<attempt>.<name>``; returns where each is.
 
         Raises:
             OSError: a file can't be written.

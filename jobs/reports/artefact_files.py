@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
@@ -11,17 +11,17 @@ from urllib.parse import quote
 from jobs.artefacts import Artefact
 from jobs.specs import Verdict
 
-ArtefactFiles = Mapping[tuple[str, int], Sequence[Path]]
-"""By test and attempt."""
+ArtefactFiles = Mapping[tuple[str, int], Mapping[str, Path]]
+"""By test and attempt: name → file."""
 
 NO_FILES: ArtefactFiles = MappingProxyType({})
 
 
 def by_attempt(exported: Mapping[Artefact, Path]) -> ArtefactFiles:
     """What ``ArtefactStore.export`` wrote, for reports. Pictures come first: GitLab shows but one file of a test."""
-    files: dict[tuple[str, int], list[Path]] = {}
+    files: dict[tuple[str, int], dict[str, Path]] = {}
     for artefact in sorted(exported, key=lambda one: (one.test, one.attempt, not one.name.endswith(".png"), one.name)):
-        files.setdefault((artefact.test, artefact.attempt), []).append(exported[artefact])
+        files.setdefault((artefact.test, artefact.attempt), {})[artefact.name] = exported[artefact]
     return files
 
 
@@ -37,5 +37,5 @@ def attachments(verdict: Verdict, files: ArtefactFiles) -> Iterable[str]:
     """
     project = os.environ.get("CI_PROJECT_DIR") or os.environ.get("WORKSPACE") or Path.cwd()
     for entry in reversed(verdict.attempts):
-        for file in files.get((verdict.test, entry.number), ()):
+        for file in files.get((verdict.test, entry.number), {}).values():
             yield f"[[ATTACHMENT|{Path(os.path.relpath(file, project)).as_posix()}]]"

@@ -116,7 +116,9 @@ def render_html(
             detailed=sum(len(group.detailed) for group in groups),
             named=_NAMED,
             steps=steps,
-            links=lambda test, attempt: [(file.name, link_from(path, file)) for file in files.get((test, attempt), ())],
+            links=lambda test, attempt: {
+                name: link_from(path, file) for name, file in files.get((test, attempt), {}).items()
+            },
         )
     )
     return page.replace(_SIZE, _megabytes(len(page.encode())), 1)

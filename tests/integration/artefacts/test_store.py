@@ -31,10 +31,17 @@ def test_what_was_kept_is_listed_read_and_exported(redis_client: redis.Redis, tm
     assert artefacts.read(kept[0]) == b"\x89PNG"
     written = artefacts.export("b1", tmp_path)
     assert sorted(str(path.relative_to(tmp_path)) for path in written.values()) == [
-        "chrome-bert-2/1/driver.log",
-        "chrome-bert-2/1/screenshot.png",
+        "chrome-bert-2/chrome-bert-2.1.driver.log",
+        "chrome-bert-2/chrome-bert-2.1.screenshot.png",
     ]
-    assert (tmp_path / "chrome-bert-2/1/driver.log").read_bytes() == b"words"
+    assert (tmp_path / "chrome-bert-2/chrome-bert-2.1.driver.log").read_bytes() == b"words"
+
+
+def test_the_longest_names_make_a_file(redis_client: redis.Redis, tmp_path: Path) -> None:
+    artefacts = store(redis_client)
+    artefacts.keep("b", "t" * 200, 1, {"n" * 80: b"x"})
+    [path] = artefacts.export("b", tmp_path).values()
+    assert path.read_bytes() == b"x"
 
 
 def test_the_oldest_of_all_batches_go_first_when_the_cap_is_reached(redis_client: redis.Redis) -> None:

@@ -135,8 +135,8 @@ def test_a_batch_without_verdicts_has_a_page() -> None:
 
 def test_an_attempt_links_to_its_artefacts_from_where_the_page_lies() -> None:
     one = verdict(attempts=(attempt(1, "crash"), attempt(2, "passed", RecoveryLevel.MODERATE)), recovered=True)
-    files = {(one.test, 1): [Path("/kept/a b/1/driver.log")], ("other", 1): [Path("/kept/other")]}
+    files = {(one.test, 1): {"driver.log": Path("/kept/a b/t.1.driver.log")}, ("other", 1): {"x": Path("/kept/other")}}
     page = Page(render_html(header(), [one], files=files, path=Path("/reports/report.html")))
     links = [link["href"] for link in page.all("a") if not str(link["href"]).startswith("#")]
-    assert links == ["../kept/a%20b/1/driver.log"]
-    assert "driver.log" in page.text
+    assert links == ["../kept/a%20b/t.1.driver.log"]
+    assert " driver.log " in page.text

@@ -112,7 +112,7 @@ def test_every_kind_of_verdict_is_as_jenkins_published_form_wants_it(tmp_path: P
         verdict("long", seconds=123456.789),
         verdict("degraded", degraded=True),
     ]
-    files = {("recovered", 1): [tmp_path / "driver.log"]}
+    files = {("recovered", 1): {"driver.log": tmp_path / "driver.log"}}
     write_junit(tmp_path / "report.xml", header(), verdicts, compared(SLOWER), files)
     root = ElementTree.parse(tmp_path / "report.xml").getroot()
     for case in root.iter("testcase"):
