@@ -108,7 +108,8 @@ def _lacks_start(case: Case) -> bool:
     if case.evidence.phase not in {None, Phase.LAUNCH}:
         return False
     no_file = bool(case.names & {"FileNotFoundError", "PermissionError", "NotADirectoryError"})
-    return case.says(words.LAUNCH) or (no_file and case.says(words.LAUNCH_FILE))
+    launch = case.says(words.LAUNCH) and not (case.says(words.BACKEND) and not _launching(case))
+    return launch or (no_file and case.says(words.LAUNCH_FILE))
 
 
 def _event(*events: PageEvent) -> Callable[[Case], bool]:
@@ -229,6 +230,7 @@ RULES = (
     Rule("the page fell silent", lambda case: _is_silent(case.evidence.heartbeat_age), _TIMEOUT),
     Rule("the page's main thread hangs", lambda case: _is_silent(case.evidence.pulse_age), _TIMEOUT),
     Rule("the attempt used up its time", lambda case: bool(case.evidence.budget_spent), _TIMEOUT),
+    Rule("all that is known: it was starting", _fails_to_start, _LAUNCH),
     Rule("words of a lost session", _says(words.LOST_SESSION), _CONNECTION),
     Rule("words of a wrong address", _says(words.WRONG_ADDRESS), _TEST),
     Rule("words of a file that is not there", _says(words.ANSWERED_NOT_FOUND), _TEST),
@@ -237,6 +239,5 @@ RULES = (
     Rule("words of a lost connection", _says(words.CONNECTION), _CONNECTION),
     Rule("words of a wrong result or a broken model", _says(words.WRONG_RESULT, words.INVALID_MODEL), _TEST),
     Rule("words of a script's error", _says(words.SCRIPT_ERROR), _TEST),
-    Rule("all that is known: it was starting", _fails_to_start, _LAUNCH),
     Rule("the session no longer answers", lambda case: case.evidence.session_answers is False, _CONNECTION),
 )

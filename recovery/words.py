@@ -25,6 +25,7 @@ RESOURCE = _any_of(
     r"err_(file_no_space|no_buffer_space)|less than \d+ ?[kmg]i?b of free",
     r"too many open(ed)? (files|sockets)|resource temporarily unavailable|can(no|')t start new thread|cannot fork",
     r"invalid typed array length|(unable|failed) to grow|(can ?not|can't|could not) grow",
+    r"\b(size|buffer|allocation)( is)? too large",
     r"heap limit|allocation size overflow|/dev/shm|shared memory",
 )
 
@@ -43,8 +44,12 @@ LAUNCH = _any_of(
     r"unable to find a matching set of capabilities|failed to launch|(?<!process )launch failed",
     r"(can ?not|can't|could not|unable to|failed to) connect to the service|exited process|discover open pages",
     r"cannot connect to (chrome|microsoft edge) at|profile (is )?missing|profile (can ?not|could not) be",
-    r"browsertype\.launch",
+    r"browsertype\.launch|\bnot (been )?captured\b",
+    r"(can(no|')t|unable to|could not|failed to) establish\b.{0,40}\bbrowser connection",
 )
+
+# Sessions of an inference runtime are no browsers' sessions.
+BACKEND = _any_of(r"\bbackends?\b|execution provider|\bonnx")
 
 # What stands in the path of a file that is needed to start a browser.
 LAUNCH_FILE = _any_of(_BROWSER)
@@ -79,7 +84,7 @@ DEVICE_LOST = _any_of(
 GPU = _any_of(
     DEVICE_LOST.pattern,
     r"(creat\w*|initiali\w*) (a |the )?(webgpu|webgl\d?|gpu|graphics) (context|device)|instantiate a device",
-    r"mapping webgpu buffer|invalid (command ?buffer|bind ?group|shader ?module|compute ?pipeline)",
+    r"\bon 'gpu\w+'|mapping webgpu buffer|invalid (command ?buffer|bind ?group|shader ?module|compute ?pipeline)",
     r"(gpu|webgpu|graphics|compatible|suitable|available|no|null) ?adapters?\b|requestadapter|requestdevice",
     r"gpu ?process|gpu (error|crash|hang|reset|is hung|access not allowed)|gpu\w*error\b",
     r"(webgl|gl|rendering|graphics) ?context (was )?(lost|could not)|context[ _]lost",
@@ -119,6 +124,7 @@ DRIVER_TIMEOUT = _any_of(
 
 LOST_SESSION = _any_of(
     r"invalid session id|no such session|session (deleted|is closed|was closed|not found|terminated|does not exist)",
+    r"session (id )?(is|was|has) (already )?(required|finished|ended)",
     r"session (has )?(timed out|expired)|(find|locate) (a |the )?session\b|existing session",
     r"not connected to devtools|unable to connect to renderer|\w+ not reachable|disconnected",
     GONE_BROWSER.pattern,
