@@ -11,12 +11,19 @@ from jobs.batches import BatchHeader
 from jobs.farm import Farm
 from jobs.models import catalogue
 from jobs.settings import settings
-from jobs.specs import Outcome, Platform, TestSpec, Verdict
+from jobs.specs import FaultKind, FaultSpec, Outcome, Platform, TestSpec, Verdict
 from jobs.worker import Backend
 from recovery import BrowserType
 
 CHROME, FIREFOX, EDGE = BrowserType.CHROME, BrowserType.FIREFOX, BrowserType.EDGE
-MODELS = {"audio": "whisper-tiny", "vision": "vit-base-patch16-224", "text": "bert-base-uncased"}
+MODELS = {
+    "audio": "whisper-tiny",
+    "vision": "vit-base-patch16-224",
+    "text": "bert-base-uncased",
+    "multimodal": "clip-vit-base-patch32",
+}
+# Firefox is not to be found; Edge isn't there anyway.
+NO_FIREFOX = (FaultSpec(kind=FaultKind.BINARY_MISSING, attempts=None, browser=FIREFOX),)
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +54,14 @@ def nodes(backend: Backend) -> set[str]:
     return {node.node for node in backend.presence.nodes()}
 
 
-def verdicts(backend: Backend, batch: str, *tests: tuple[BrowserType, str], **header: object) -> list[Verdict]:
+def verdicts(
+    backend: Backend, batch: str, *tests: tuple[BrowserType, str], faults: tuple[FaultSpec, ...] = (), **header: object
+) -> list[Verdict]:
     """What became of tests of these browsers and model types, in their order."""
     specs = [
         TestSpec(
             id=f"{number}", browser=browser, model=MODELS[kind], model_type=catalogue()[MODELS[kind]].type,
-            platform=Platform.WASM,
+            platform=Platform.WASM, faults=faults,
         )
         for number, (browser, kind) in enumerate(tests)
     ]  # fmt: skip
@@ -74,6 +83,33 @@ def test_a_browser_that_is_not_there_is_replaced_by_what_suits_the_model(backend
     assert way(vision) == [("edge", "launch", None), ("chrome", "passed", 4)]
     assert audio.degraded
     assert vision.degraded
+
+
+def test_text_goes_to_edge_first_and_multimodal_to_chrome(backend: Backend) -> None:
+    text, multimodal = verdicts(backend, "more", (FIREFOX, "text"), (FIREFOX, "multimodal"), faults=NO_FIREFOX)
+    assert way(text) == [("firefox", "launch", None), ("edge", "launch", 4), ("chrome", "passed", 4)]
+    assert way(multimodal) == [("firefox", "launch", None), ("chrome", "passed", 4)]
+
+
+def test_a_tests_own_budget_ends_it_and_says_so(backend: Backend) -> None:
+    [ended] = verdicts(backend, "spent", (EDGE, "text"), policy={"max_attempts": 1})
+    assert (ended.outcome, len(ended.attempts)) == (Outcome.ERROR, 1)
+    assert "all 1 attempts are used up" in ended.reason
+
+
+@pytest.mark.night  # a circuit stays open for ten seconds
+def test_where_no_browsers_circuit_lets_calls_through_the_test_waits_for_the_probe(backend: Backend) -> None:
+    for browser in (FIREFOX, EDGE):
+        backend.registry.get(f"browser:{browser.value}")
+        backend.registry.force_open(f"browser:{browser.value}")
+    backend.registry.get("browser:chrome")
+    for _ in range(3):
+        backend.registry.record("browser:chrome", failed=True)
+    [waited] = verdicts(backend, "parked", (CHROME, "vision"))
+    *refused, last = way(waited)
+    assert refused
+    assert set(refused) == {("chrome", "circuit_open", None)}
+    assert last == ("chrome", "passed", None)
 
 
 def test_a_browser_whose_circuit_is_open_is_passed_over(backend: Backend) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from recovery import (
     Adjustments,
     AttemptRecord,
+    BatchSpent,
     BrowserType,
     CircuitKind,
     Evidence,
@@ -176,6 +177,23 @@ def test_a_tests_own_failure_is_always_the_end(play: Play, story: list[FailureIn
         if isinstance(play.happens(what), GiveUp):
             break
     assert isinstance(play.happens(failure(FailureType.TEST_FAILURE)), GiveUp)
+
+
+@given(plays, failures, st.sampled_from(CircuitKind), st.floats(0, 1e6), st.integers(0, 100), st.floats(0, 1e6))
+def test_no_attempt_begins_after_the_tests_or_the_batchs_budget(
+    play: Play, what: FailureInfo, kind: CircuitKind, over: float, too_many: int, late: float
+) -> None:
+    play.browser = play.asked
+    budget = play.policy.batch
+    spents = (
+        {"elapsed": play.policy.max_seconds + over},
+        {"batch": BatchSpent(tests=1, failures=budget.most_failures(1) + 1 + too_many, elapsed=0.0)},
+        {"batch": BatchSpent(tests=1, failures=0, elapsed=budget.max_seconds + late)},
+    )
+    for spent in spents:
+        where = play.situation().model_copy(update=spent)
+        assert isinstance(decide(what, [], where, play.policy), GiveUp)
+        assert isinstance(decide_open_circuit(kind, 1.0, [], where, play.policy), GiveUp)
 
 
 @given(plays, st.sampled_from(CircuitKind), st.floats(0, 3600), st.floats(0, 1, exclude_max=True))
