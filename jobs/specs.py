@@ -69,6 +69,8 @@ class FaultKind(StrEnum):
     WASM_MEMORY = "wasm_memory"
     DEVICE_LOST = "device_lost"
     ASSET_STALLED = "asset_stalled"
+    ASSET_SLOW = "asset_slow"
+    WEBNN_OPERATORS = "webnn_operators"
 
 
 # Faults of our own page, of its link and of what models need: users' own tests have other pages.
@@ -77,6 +79,7 @@ FAULTS_OF_MODELS = frozenset(
         *(FaultKind.NO_ADAPTER, FaultKind.API_MISSING, FaultKind.GPU_PROCESS_KILLED, FaultKind.DEVICE_LOST),
         *(FaultKind.WINDOW_CLOSED, FaultKind.SOCKET_DROPPED, FaultKind.PAGE_HUNG, FaultKind.PAGE_GARBLED),
         *(FaultKind.PAGE_MEMORY, FaultKind.WASM_MEMORY, FaultKind.ASSET_STALLED),
+        *(FaultKind.ASSET_SLOW, FaultKind.WEBNN_OPERATORS),
     }
 )
 
@@ -212,6 +215,7 @@ class Measurement(_Value):
     run_ms_p50: float
     run_ms_p95: float
     runs: int
+    batch: int = Field(default=1, ge=1, description="inputs of one run")
     max_abs_error: float
     tolerance: float
 

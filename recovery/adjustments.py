@@ -19,6 +19,7 @@ class Adjustments(BaseModel):
     software_adapter: bool = Field(default=False, description="WebGPU on the software adapter, whatever GPU there is")
     time_factor: float = Field(default=1.0, ge=1, le=10, description="the attempt's time limits are multiplied by it")
     profile_in_memory: bool = Field(default=False, description="the browser's profile is kept in memory, not on disk")
+    small_batch: bool = Field(default=False, description="models get one input at a time")
     rules: tuple[str, ...] = Field(default=(), description="names of the rules that led here, in order")
 
 
@@ -53,6 +54,16 @@ RULES = (
             failure.failure_type is FailureType.RESOURCE_EXHAUSTION and bool(failure.evidence.disk_full)
         ),
         {"profile_in_memory": True},
+    ),
+    AdjustmentRule(
+        "one input at a time after memory ran out",
+        # Other families never get more.
+        lambda failure, _browser, model: (
+            failure.failure_type is FailureType.RESOURCE_EXHAUSTION
+            and not failure.evidence.disk_full
+            and model is ModelType.VISION
+        ),
+        {"small_batch": True},
     ),
 )
 

@@ -35,6 +35,8 @@ CATEGORIES: Mapping[FaultKind, FailureType] = {
     FaultKind.SOCKET_DROPPED: FailureType.CONNECTION_FAILURE,
     FaultKind.PAGE_GARBLED: FailureType.INTERNAL_ERROR,
     FaultKind.ASSET_STALLED: FailureType.TIMEOUT,
+    FaultKind.ASSET_SLOW: FailureType.TIMEOUT,
+    FaultKind.WEBNN_OPERATORS: FailureType.API_ERROR,
 }
 
 # Those that break the start of a browser: a session that has one is no other test's.
@@ -53,13 +55,16 @@ _IMPOSSIBLE = {
     # Its automated sessions write no profile.
     (BrowserType.WEBKIT, FaultKind.DISK_FULL),
 }
-# What breaks the GPU is no fault of a test that doesn't use it.
-_OF_GPU = {FaultKind.NO_ADAPTER, FaultKind.GPU_PROCESS_KILLED, FaultKind.DEVICE_LOST}
+# What breaks a platform is no fault of a test that doesn't use it.
+_OF_PLATFORM = {
+    **dict.fromkeys((FaultKind.NO_ADAPTER, FaultKind.GPU_PROCESS_KILLED, FaultKind.DEVICE_LOST), Platform.WEBGPU),
+    FaultKind.WEBNN_OPERATORS: Platform.WEBNN,
+}
 
 
 def is_possible(kind: FaultKind, browser: BrowserType, platform: Platform | None) -> bool:
     """Whether a test on this platform, in this browser, needs the part that the fault breaks."""
-    return (browser, kind) not in _IMPOSSIBLE and (kind not in _OF_GPU or platform is Platform.WEBGPU)
+    return (browser, kind) not in _IMPOSSIBLE and _OF_PLATFORM.get(kind, platform) is platform
 
 
 def faults_of(spec: TestSpec, attempt: int, browser: BrowserType) -> frozenset[FaultKind]:

@@ -20,6 +20,8 @@ from jobs.specs import FAULTS_OF_MODELS, FaultKind
 
 # Seconds for which a stalled server answers nothing: longer than any attempt.
 STALL_SECONDS = 7200.0
+# A slow server answers after so many times the attempt's time: within the double.
+SLOWNESS = 1.5
 # Seconds that the model is held on after the strike: what the page is told must reach it before the model does.
 SINKING_IN = 0.5
 # Bytes that a page may still get before the system gives it no more.
@@ -29,7 +31,8 @@ SPARE_MEMORY = 64 << 20
 class RunFaults:
     """The faults of one attempt. ``look`` is to be asked often while the page works."""
 
-    def __init__(self, faults: frozenset[FaultKind], session: BrowserSession) -> None:
+    def __init__(self, faults: frozenset[FaultKind], session: BrowserSession, timeout: float) -> None:
+        """``timeout``: seconds that the attempt has, unless a recovery gave it more."""
         if session.remote and (struck := sorted(faults & _OF_PROCESSES)):
             raise TestFailure(f"the fault {struck[0].value} can't be injected: {session.browser.value} is remote")
         self._strikes = [_STRIKES[fault] for fault in sorted(faults & _STRIKES.keys())]
@@ -37,9 +40,10 @@ class RunFaults:
         self.struck_at: float | None = None
         """When they struck, on the monotonic clock."""
         # This also ends what an earlier attempt did to the same link.
-        session.link.stall_assets(STALL_SECONDS if FaultKind.ASSET_STALLED in faults else 0.0)
+        slow = SLOWNESS * timeout if FaultKind.ASSET_SLOW in faults else 0.0
+        session.link.stall_assets(STALL_SECONDS if FaultKind.ASSET_STALLED in faults else slow)
         session.link.hold_offers(held=bool(self._strikes))
-        if FaultKind.ASSET_STALLED in faults:
+        if faults & {FaultKind.ASSET_STALLED, FaultKind.ASSET_SLOW}:
             self.struck_at = time.monotonic()
 
     def look(self) -> None:
@@ -62,12 +66,17 @@ def _signal(which: Callable[[BrowserSession], Iterator[psutil.Process]], signum:
     return strike
 
 
-def _starve(session: BrowserSession) -> None:
-    """The system gives the page's process little more memory; then the page hoards objects."""
+def limit_memory(session: BrowserSession) -> None:
+    """The system gives the page's process little more memory."""
     for process in list(_renderers(session)):
         with contextlib.suppress(psutil.Error, OSError):
             most = _data_of(process) + SPARE_MEMORY
             process.rlimit(psutil.RLIMIT_DATA, (most, most))
+
+
+def _starve(session: BrowserSession) -> None:
+    """Memory becomes scarce; then the page hoards objects."""
+    limit_memory(session)
     session.link.send(Fault(kind="exhaust_heap"))
 
 
@@ -144,6 +153,7 @@ _STRIKES: dict[FaultKind, Callable[[BrowserSession], None]] = {
     FaultKind.PAGE_MEMORY: _starve,
     FaultKind.WASM_MEMORY: _tell(Fault(kind="exhaust_wasm")),
     FaultKind.DEVICE_LOST: _tell(Fault(kind="lose_device")),
+    FaultKind.WEBNN_OPERATORS: _tell(Fault(kind="lose_webnn_operators")),
 }
 
 # What is done to processes, which must be on this machine.

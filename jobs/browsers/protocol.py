@@ -61,13 +61,15 @@ class _ToPage(_Part):
 class RunOptions(_Part):
     """How the inference session is built."""
 
-    graph_optimization: Literal["all", "basic", "disabled"] = "all"
     webnn_device: Literal["cpu", "gpu", "npu"] = "cpu"
     loading: Literal["parallel", "progressive"] = Field(
         default="parallel", description="progressive: a part's file is fetched when the part before is built"
     )
     tensors: Literal["cpu", "gpu"] = Field(
         default="cpu", description="gpu: on WebGPU, inputs and what parts hand on stay in GPU buffers"
+    )
+    dimensions: dict[Annotated[str, Field(max_length=100)], Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict, max_length=8, description="sizes of dimensions that the model leaves open, by name"
     )
 
 
@@ -120,8 +122,9 @@ class Fault(_ToPage):
     """Break something in the page, for real; whatever comes of it happens to the run that is under way."""
 
     type: Literal["fault"] = "fault"
-    kind: Literal["hang", "exhaust_heap", "exhaust_wasm", "lose_device", "garble"] = Field(
-        description="an endless loop; hoard objects; hoard wasm memories; destroy the GPU device; break the protocol"
+    kind: Literal["hang", "exhaust_heap", "exhaust_wasm", "lose_device", "lose_webnn_operators", "garble"] = Field(
+        description="an endless loop; hoard objects; hoard wasm memories; destroy the GPU device; take WebNN's "
+        "operators away; break the protocol"
     )
 
 

@@ -13,9 +13,10 @@ from jobs.browsers.failures import TestFailure
 from jobs.browsers.faults import faults_of
 from jobs.browsers.faults_run import RunFaults
 from jobs.browsers.isolation import own_harness
+from jobs.browsers.model_options import batch_for, options_for
 from jobs.browsers.page_features import log_mel_for
 from jobs.browsers.pool import SessionPool
-from jobs.browsers.protocol import ModelPart, Run, WeightFile
+from jobs.browsers.protocol import ModelPart, Run, RunOptions, WeightFile
 from jobs.browsers.tensors import Tensor
 from jobs.models import (
     ModelEntry,
@@ -25,7 +26,7 @@ from jobs.models import (
     UnknownModel,
     compare,
     entry_for,
-    make_inputs,
+    make_batch,
     measure_native,
     native_run,
 )
@@ -57,12 +58,12 @@ def run_test(
         BrowserFailure: the infrastructure failed.
         AttemptAborted: ``should_stop`` said so.
     """
-    given = inputs is not None
-    entry, inputs, expected = _prepare(spec, inputs)
-    log_mel = log_mel_for(entry, browser) if spec.platform is Platform.WEBGPU and not given else None
+    ready = _prepare(spec, inputs, adjustments)
+    entry, made_here = ready.entry, inputs is None
+    log_mel = log_mel_for(entry, browser) if spec.platform is Platform.WEBGPU and made_here else None
     faults = faults_of(spec, attempt, browser)
     made = log_mel.input if log_mel else None
-    tensors = tuple(Tensor.from_array(name, array) for name, array in inputs.items() if name != made)
+    tensors = tuple(Tensor.from_array(name, array) for name, array in ready.inputs.items() if name != made)
     with pool.isolated(browser, adjustments, faults, spec.isolation) as session, own_harness(session, spec.isolation):
         parts = tuple(
             ModelPart(
@@ -75,9 +76,12 @@ def run_test(
         )
 
         def command(name: str) -> Run:
-            return Run(id=name, parts=parts, platform=spec.platform, inputs=tensors, log_mel=log_mel, runs=RUNS)
+            return Run(
+                id=name, parts=parts, platform=spec.platform, inputs=tensors, log_mel=log_mel, runs=RUNS,
+                options=ready.options,
+            )  # fmt: skip
 
-        broken = RunFaults(faults, session)
+        broken = RunFaults(faults, session, spec.timeout)
 
         def look() -> bool:
             broken.look()
@@ -91,9 +95,9 @@ def run_test(
     outputs = {tensor.name: tensor.to_array() for tensor in result.outputs}
     ran = _Ran(
         result.backend, session.version, result.adapter, result.load_ms, result.features_ms, result.compile_ms,
-        result.run_ms, outputs,
+        result.run_ms, ready.batch, outputs,
     )  # fmt: skip
-    return _checked(entry, ran, expected)
+    return _checked(entry, ran, ready.expected)
 
 
 def simulate_test(spec: TestSpec, inputs: _Tensors | None = None) -> Measurement:
@@ -102,13 +106,13 @@ def simulate_test(spec: TestSpec, inputs: _Tensors | None = None) -> Measurement
     Raises:
         TestFailure: wrong numbers, or a model that can't be run.
     """
-    entry, inputs, expected = _prepare(spec, inputs)
+    ready = _prepare(spec, inputs, Adjustments())
     try:
-        run = measure_native(entry, inputs, runs=RUNS)
+        run = measure_native(ready.entry, ready.inputs, runs=RUNS)
     except _UNRUNNABLE as error:
         raise TestFailure(str(error)) from error
-    ran = _Ran("native", None, None, run.load_ms, None, run.compile_ms, run.run_ms, run.outputs)
-    return _checked(entry, ran, expected)
+    ran = _Ran("native", None, None, run.load_ms, None, run.compile_ms, run.run_ms, ready.batch, run.outputs)
+    return _checked(ready.entry, ran, ready.expected)
 
 
 @dataclass(frozen=True)
@@ -122,15 +126,30 @@ class _Ran:
     features_ms: float | None
     compile_ms: float
     run_ms: tuple[float, ...]
+    batch: int
     outputs: _Tensors
 
 
-def _prepare(spec: TestSpec, inputs: _Tensors | None) -> tuple[ModelEntry, _Tensors, _Tensors]:
-    """The model, its inputs, and the outputs that native onnxruntime gives for them."""
+@dataclass(frozen=True)
+class _Ready:
+    """A test's model, how it is run, its inputs, and the outputs that native onnxruntime gives for them."""
+
+    entry: ModelEntry
+    batch: int
+    options: RunOptions
+    inputs: _Tensors
+    expected: _Tensors
+
+
+def _prepare(spec: TestSpec, inputs: _Tensors | None, adjustments: Adjustments) -> _Ready:
+    if spec.platform is None:
+        raise TestFailure("the test names no platform to run its model on")
     try:
         entry = entry_for(spec)
-        inputs = make_inputs(entry) if inputs is None else inputs
-        return entry, inputs, native_run(entry, inputs).outputs
+        batch = batch_for(entry, adjustments) if inputs is None else 1
+        inputs = make_batch(entry, batch) if inputs is None else inputs
+        options = options_for(entry, batch, spec.platform)
+        return _Ready(entry, batch, options, inputs, native_run(entry, inputs).outputs)
     except _UNRUNNABLE as error:
         raise TestFailure(str(error)) from error
 
@@ -149,6 +168,7 @@ def _checked(entry: ModelEntry, ran: _Ran, expected: _Tensors) -> Measurement:
         run_ms_p50=float(np.percentile(times, 50)),
         run_ms_p95=float(np.percentile(times, 95)),
         runs=len(times),
+        batch=ran.batch,
         max_abs_error=comparison.max_abs_error,
         tolerance=comparison.tolerance,
     )

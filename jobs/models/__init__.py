@@ -2,7 +2,7 @@
 
 from jobs.models.catalogue import ModelEntry, ModelFileMissing, ModelPart, Tolerance, UnknownModel, catalogue, entry_for
 from jobs.models.compare import INCOMPARABLE, Comparison, compare
-from jobs.models.inputs import make_inputs, spectrogram_of
+from jobs.models.inputs import make_batch, make_inputs, spectrogram_of
 from jobs.models.reference import ModelInvalid, NativeRun, measure_native, native_run
 from jobs.models.unavailable import ModelUnavailable, ModelUnknown
 
@@ -21,6 +21,7 @@ __all__ = [
     "catalogue",
     "compare",
     "entry_for",
+    "make_batch",
     "make_inputs",
     "measure_native",
     "native_run",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from jobs.models.catalogue import ModelEntry
 from jobs.models.input_specs import InputSpec, Normal, Spectrogram, Tensor, Tokens
 from jobs.models.reference import ModelInput, ModelInvalid, model_inputs
@@ -30,6 +32,12 @@ def make_inputs(entry: ModelEntry, seed: int = 0) -> dict[str, Tensor]:
         return _hub_inputs(entry, entry.repository, seed)
     specs = entry.inputs if entry.inputs is not None else own_inputs(entry)
     return {spec.name: spec.make(seed) for spec in specs}
+
+
+def make_batch(entry: ModelEntry, size: int) -> dict[str, Tensor]:
+    """So many different inputs of a model, one after another along their first dimension. Raises as ``make_inputs``."""
+    rows = [make_inputs(entry, seed) for seed in range(size)]
+    return rows[0] if size == 1 else {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
 def spectrogram_of(entry: ModelEntry) -> Spectrogram | None:

@@ -12,7 +12,7 @@ from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test
 from jobs.models import catalogue
 from jobs.settings import Settings
-from jobs.specs import Measurement, Platform, TestSpec
+from jobs.specs import FaultKind, FaultSpec, Measurement, Platform, TestSpec
 from recovery import Adjustments, BrowserType, FailureType, RecoveryLevel, categorize_browser_failure
 from recovery.failures import ApiFailure
 from tests.browser.webnn_chromium import webnn_settings
@@ -26,10 +26,17 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def run(pool: SessionPool, browser: BrowserType, platform: Platform, model: str = MODEL) -> Measurement:
+def run(
+    pool: SessionPool,
+    browser: BrowserType,
+    platform: Platform,
+    model: str = MODEL,
+    faults: tuple[FaultSpec, ...] = (),
+) -> Measurement:
     spec = TestSpec(
-        id="test", browser=browser, model=model, model_type=catalogue()[model].type, platform=platform, timeout=60
-    )
+        id="test", browser=browser, model=model, model_type=catalogue()[model].type, platform=platform, timeout=60,
+        faults=faults,
+    )  # fmt: skip
     return run_test(spec, 1, browser, Adjustments(), pool, lambda: False)
 
 
@@ -44,6 +51,10 @@ def test_webnn_runs_for_real_and_gives_the_right_numbers(tmp_path: Path, scratch
             result = run(pool, BrowserType.CHROME, Platform.WEBNN, model)
             assert result.backend is Platform.WEBNN
             assert result.max_abs_error <= result.tolerance
+        with pytest.raises(ApiFailure, match="nothing of this model ran on webnn") as caught:
+            run(pool, BrowserType.CHROME, Platform.WEBNN, faults=(FaultSpec(kind=FaultKind.WEBNN_OPERATORS),))
+        seen = categorize_browser_failure(caught.value, caught.value.evidence)
+        assert (seen.failure_type, seen.start_level) == (FailureType.API_ERROR, RecoveryLevel.FALLBACK)
         assert session.capabilities() is session.capabilities()
     finally:
         pool.close()

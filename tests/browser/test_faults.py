@@ -24,7 +24,8 @@ SEEN_WITHIN = 20.0
 
 ON_GPU = {kind for kind in FaultKind if not is_possible(kind, BrowserType.CHROME, Platform.WASM)}
 # Those that the same session is renewed after, in place (level 1).
-RENEWABLE = {FaultKind.RENDERER_STOPPED, FaultKind.PAGE_HUNG, FaultKind.ASSET_STALLED}
+_SLOW = {FaultKind.ASSET_STALLED, FaultKind.ASSET_SLOW}
+RENEWABLE = {FaultKind.RENDERER_STOPPED, FaultKind.PAGE_HUNG, *_SLOW}
 
 
 @pytest.fixture(scope="module", params=[BrowserType.CHROME, BrowserType.FIREFOX])
@@ -52,7 +53,7 @@ def pool(root: Path, browser: BrowserType) -> Iterator[SessionPool]:
 def spec(browser: BrowserType, platform: Platform, *kinds: FaultKind) -> TestSpec:
     return TestSpec(
         id="test", browser=browser, model=MODEL, model_type=catalogue()[MODEL].type, platform=platform,
-        timeout=2 if FaultKind.ASSET_STALLED in kinds else 60, faults=tuple(FaultSpec(kind=kind) for kind in kinds),
+        timeout=2 if _SLOW & set(kinds) else 60, faults=tuple(FaultSpec(kind=kind) for kind in kinds),
     )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def test_it_is_seen_and_told_apart(kind: FaultKind, pool: SessionPool, browser: 
     assert pool.struck_at is not None
     seen = categorize_browser_failure(caught.value, caught.value.evidence)
     assert seen.failure_type is CATEGORIES[kind], seen
-    assert seen.evidence.budget_spent is (True if kind is FaultKind.ASSET_STALLED else None)
+    assert seen.evidence.budget_spent is (True if kind in _SLOW else None)
     assert time.monotonic() - pool.struck_at < SEEN_WITHIN
     session = pool.session
     if kind in RENEWABLE:

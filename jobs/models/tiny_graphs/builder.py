@@ -31,13 +31,13 @@ class GraphBuilder:
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
 
-    def input(self, name: str, shape: Sequence[int], *, integer: bool = False) -> str:
+    def input(self, name: str, shape: Sequence[int | str], *, integer: bool = False) -> str:
         self._inputs.append(
             helper.make_tensor_value_info(name, TensorProto.INT64 if integer else TensorProto.FLOAT, shape)
         )
         return name
 
-    def output(self, name: str, source: str, shape: Sequence[int]) -> None:
+    def output(self, name: str, source: str, shape: Sequence[int | str]) -> None:
         self._nodes.append(helper.make_node("Identity", [source], [name], name=f"output/{name}"))
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 

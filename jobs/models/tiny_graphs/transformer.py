@@ -19,6 +19,8 @@ class Shape:
     heads: int
     layers: int
     inner: int
+    open_batch: bool = False
+    """The first dimension is whatever comes, as exporters leave it; else it is 1."""
     windows: int = 1
     """Attention stays within each of so many equal parts of the sequence; 1: all of it, as in the real models."""
 
@@ -39,10 +41,11 @@ def attention(
     """Multi-head attention of ``x`` on itself, or on ``memory``; ``score_terms`` are added to the scores."""
     seen, seen_length = memory or x, memory_length or length
     each = shape.wide // shape.heads
+    batch = -1 if shape.open_batch else 1
 
     def heads(part: str, source: str, count: int, order: list[int]) -> str:
         projected = g.linear(f"{name}.{part}", source, shape.wide, shape.wide, bias=bias)
-        split = g.node("Reshape", projected, g.integers(shape.windows, count // shape.windows, shape.heads, each))
+        split = g.node("Reshape", projected, g.integers(batch * shape.windows, count // shape.windows, shape.heads, each))
         return g.node("Transpose", split, perm=order)
 
     query = heads("query", x, length, [0, 2, 1, 3])
@@ -54,7 +57,7 @@ def attention(
     for term in score_terms:
         scores = g.node("Add", scores, term)
     mixed = g.node("MatMul", g.node("Softmax", scores, axis=-1), value)
-    joined = g.node("Reshape", g.node("Transpose", mixed, perm=[0, 2, 1, 3]), g.integers(1, length, shape.wide))
+    joined = g.node("Reshape", g.node("Transpose", mixed, perm=[0, 2, 1, 3]), g.integers(batch, length, shape.wide))
     return g.linear(f"{name}.output", joined, shape.wide, shape.wide, bias=bias)
 
 

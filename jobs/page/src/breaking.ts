@@ -1,6 +1,7 @@
 // Faults that a page can suffer from within, done for real. Whatever they throw is the fate of the run under way.
 import type { Fault, FromPage } from "./protocol";
 import { openGpu } from "./webgpu";
+import { loseOperators } from "./webnn";
 
 /** Elements of an array that is hoarded, 8 MB: large enough to be quick, small enough for a heap with a cap. */
 const HOARD_ELEMENTS = 1_000_000;
@@ -34,6 +35,8 @@ export async function suffer({ kind }: Fault, send: (message: FromPage) => void)
       return exhaustWasm();
     case "lose_device":
       return (await openGpu()).device.destroy();
+    case "lose_webnn_operators":
+      return loseOperators();
     case "garble":
       return send({ v: 1, type: "garbled" } as never);
   }

@@ -99,7 +99,8 @@ export async function runModel(run: Run, link: Link): Promise<Result> {
       parts: run.parts,
       options: {
         executionProviders: [backend.provider],
-        graphOptimizationLevel: run.options.graph_optimization,
+        graphOptimizationLevel: "all",
+        freeDimensionOverrides: run.options.dimensions,
         logSeverityLevel: 3, // its warnings would come as errors of the console
         ...(onGpu && { preferredOutputLocation: "gpu-buffer" as const }),
       },

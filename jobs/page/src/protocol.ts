@@ -160,7 +160,6 @@ export interface Tensor2 {
  * How the inference session is built.
  */
 export interface RunOptions {
-  graph_optimization: "all" | "basic" | "disabled";
   webnn_device: "cpu" | "gpu" | "npu";
   /**
    * progressive: a part's file is fetched when the part before is built
@@ -170,6 +169,12 @@ export interface RunOptions {
    * gpu: on WebGPU, inputs and what parts hand on stay in GPU buffers
    */
   tensors: "cpu" | "gpu";
+  /**
+   * sizes of dimensions that the model leaves open, by name
+   */
+  dimensions: {
+    [k: string]: number;
+  };
 }
 /**
  * Break something in the page, for real; whatever comes of it happens to the run that is under way.
@@ -178,9 +183,9 @@ export interface Fault {
   v: 1;
   type: "fault";
   /**
-   * an endless loop; hoard objects; hoard wasm memories; destroy the GPU device; break the protocol
+   * an endless loop; hoard objects; hoard wasm memories; destroy the GPU device; take WebNN's operators away; break the protocol
    */
-  kind: "hang" | "exhaust_heap" | "exhaust_wasm" | "lose_device" | "garble";
+  kind: "hang" | "exhaust_heap" | "exhaust_wasm" | "lose_device" | "lose_webnn_operators" | "garble";
 }
 /**
  * Ask for the page's capabilities.

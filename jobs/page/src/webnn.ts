@@ -78,3 +78,18 @@ export async function probeWebNN(): Promise<WebNNCapability> {
   }
   return { devices, operators, max_tensor_bytes: maxTensorBytes, missing: [...new Set(missing)].join("; ") };
 }
+
+/** What a graph builder has besides operators. */
+const BUILDING = new Set(["constructor", "build", "constant", "input"]);
+
+/** For the faults: from now on this page's WebNN is one without operators, as a backend that is not finished has few. */
+export function loseOperators(): void {
+  const { MLGraphBuilder, MLContext } = globalThis as unknown as Record<string, { prototype: Record<string, unknown> }>;
+  if (!MLGraphBuilder || !MLContext) throw new Error("this browser has no WebNN whose operators could be taken away");
+  const lost = Object.getOwnPropertyNames(MLGraphBuilder.prototype).filter((name) => !BUILDING.has(name));
+  for (const name of lost) delete MLGraphBuilder.prototype[name];
+  const limits = MLContext.prototype["opSupportLimits"] as () => Record<string, unknown>;
+  MLContext.prototype["opSupportLimits"] = function (this: unknown) {
+    return Object.fromEntries(Object.entries(limits.call(this)).filter(([name]) => !lost.includes(name)));
+  };
+}

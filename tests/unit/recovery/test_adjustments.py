@@ -30,6 +30,12 @@ def test_a_full_disk_asks_for_a_profile_in_memory_and_full_memory_does_not() -> 
     assert adjust(failure(FailureType.RESOURCE_EXHAUSTION), CHROME, None, NONE) == NONE
 
 
+def test_a_lack_of_memory_makes_vision_models_take_one_input_at_a_time() -> None:
+    lack = failure(FailureType.RESOURCE_EXHAUSTION)
+    assert adjust(lack, CHROME, ModelType.VISION, NONE).small_batch
+    assert adjust(lack, CHROME, ModelType.MULTIMODAL, NONE) == NONE
+
+
 def test_where_nothing_cures_the_settings_stay_as_they_were() -> None:
     assert adjust(failure(FailureType.CRASH), CHROME, ModelType.TEXT, NONE) == NONE
     assert adjust(failure(FailureType.GPU_ERROR), SAFARI, ModelType.TEXT, NONE) == NONE
