@@ -74,7 +74,7 @@ def sheets_of(measured: Measured) -> list[_Sheet]:
     """The tables, as text."""
     policy = RecoveryPolicy.default()
     rate_columns = ("tests", "recovered", "rate", "95 % interval", "seed")
-    time_columns = ("count", "p50 s", "p95 s", "goal s")
+    time_columns = ("count", "p50 s", "p95 s", "goal s", "met")
     return [
         (
             "Browser × model type",
@@ -100,15 +100,21 @@ def sheets_of(measured: Measured) -> list[_Sheet]:
             ],
         ),
         (
-            "Seconds from a failure being seen to the test's result, queues left out, by the level that gave it",
+            "Seconds from a failure being seen to the test's result, queues left out, by level; the goal is p50's",
             [
                 ("level", *time_columns),
-                *((f"{int(level)} {level.name.lower()}", *_seconds(one)) for level, one in measured.to_recover.items()),
+                *(
+                    (f"{int(level)} {level.name.lower()}", *_seconds(one), _met(one.p50, one.goal))
+                    for level, one in measured.to_recover.items()
+                ),
             ],
         ),
         (
-            "Seconds from the fault to the failure being seen",
-            [("failure", *time_columns), *((kind.value, *_seconds(one)) for kind, one in measured.to_see.items())],
+            "Seconds from the fault to the failure being seen; the goal is p95's",
+            [
+                ("failure", *time_columns),
+                *((kind.value, *_seconds(one), _met(one.p95, one.goal)) for kind, one in measured.to_see.items()),
+            ],
         ),
         (
             "Faults",
@@ -133,6 +139,10 @@ def _rate(one: Rate) -> tuple[str, ...]:
 
 def _seconds(one: Seconds) -> tuple[str, ...]:
     return str(one.count), f"{one.p50:.2f}", f"{one.p95:.2f}", "" if one.goal is None else f"{one.goal:g}"
+
+
+def _met(seconds: float, goal: float | None) -> str:
+    return "" if goal is None else "yes" if seconds <= goal else "no"
 
 
 def _table(heading: str, rows: Iterable[Sequence[str]]) -> Table:

@@ -1,6 +1,6 @@
 """What the levers of each family of models gain, each measured on and off, in turns, in the same session.
 
-    python -m tests.benchmarks.levers [--rounds N] [--browser B]… [--markdown FILE]
+    python -m tests.benchmarks.levers [--rounds N] [--browser B]… [--family F]… [--markdown FILE]
 
 Not a test: nothing fails here. Times are this machine's; what counts is on against off. docs/models.md has the table.
 """
@@ -11,7 +11,7 @@ import argparse
 import itertools
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from jobs.settings import Settings
 from jobs.specs import ModelSource, Platform, TestSpec
 from recovery import Adjustments, BrowserType, ModelType
 
-RUNS = 10
+RUNS = 4
 _Given = Mapping[str, object]
 WORKGROUPS = {"256×1×1": (256, 1, 1), "128×2×1": (128, 2, 1)}
 # Words of a vocabulary, and their width, in the text model of any batch size that is made here.
@@ -69,7 +69,7 @@ def _run(
 
     def command(name: str) -> Run:
         return Run(
-            id=name, parts=parts, platform=platform, inputs=inputs, log_mel=log_mel, warmup=2, runs=RUNS,
+            id=name, parts=parts, platform=platform, inputs=inputs, log_mel=log_mel, warmup=1, runs=RUNS,
             options=options,
         )  # fmt: skip
 
@@ -178,12 +178,14 @@ def levers(browser: BrowserType, text: ModelEntry) -> Iterator[Lever]:
     )  # fmt: skip
 
 
-def rows(browser: BrowserType, rounds: int) -> Iterator[tuple[str, ...]]:
+def rows(browser: BrowserType, families: Sequence[ModelType], rounds: int) -> Iterator[tuple[str, ...]]:
     """A row for each lever: medians over the rounds, each round on and off in turns."""
     with tempfile.TemporaryDirectory(prefix="bw") as folder:
         pool = SessionPool(Settings(scratch_dir=Path(folder), recycle_after_tests=1_000_000))
         try:
             for one in levers(browser, text_model(Path(folder) / "dense.onnx")):
+                if one.family not in families:
+                    continue
                 session = pool.session_for(browser, Adjustments())
                 times: dict[bool, list[float]] = {True: [], False: []}
                 for turn in itertools.islice(itertools.cycle((True, False, False, True)), 2 * rounds):
@@ -201,14 +203,15 @@ def rows(browser: BrowserType, rounds: int) -> Iterator[tuple[str, ...]]:
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--browser", action="append", type=BrowserType)
+    parser.add_argument("--family", action="append", type=ModelType)
     parser.add_argument("--markdown", type=Path)
     given = parser.parse_args()
     columns = ("family", "lever", "browser", "platform", "figure", "on", "off", "gain")
     table = [f"| {' | '.join(columns)} |", "| --- | --- | --- | --- | --- | ---: | ---: | --- |"]
     for browser in given.browser or (BrowserType.CHROME, BrowserType.FIREFOX):
-        for row in rows(browser, given.rounds):
+        for row in rows(browser, given.family or tuple(ModelType), given.rounds):
             table.append(f"| {' | '.join(row)} |")
             print(table[-1], flush=True)
     if given.markdown:
