@@ -1,4 +1,4 @@
-"""The images: each has its own browser and nobody's rights. Built they can't be here; docs/production.md says so."""
+"""The images: each has its own browser and nobody's rights. tests/browser/test_images.py builds them, by night."""
 
 from __future__ import annotations
 
