@@ -26,7 +26,7 @@ BROWSERS = {
     "simulation": BrowserType.CHROME,
     "chrome": BrowserType.CHROME,
     "firefox": BrowserType.FIREFOX,
-    "webkit": BrowserType.SAFARI,
+    "webkit": BrowserType.WEBKIT,
 }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import celeryconfig
-from jobs.routing import QUEUE_NAMES
+from jobs.routing import SIMULATION_QUEUE, browser_queue
+from recovery import BrowserType
 from tests.farms import ROOT
 from tests.unit.fleet.images import command, environment, last, targets
 
@@ -26,7 +27,8 @@ def test_it_runs_without_root_and_with_an_init(name: str) -> None:
 @pytest.mark.parametrize("name", WORKERS)
 def test_a_worker_serves_its_own_queue_and_shows_its_health(name: str) -> None:
     arguments = command(name)
-    assert arguments[arguments.index("--queues") + 1] in QUEUE_NAMES
+    queue = arguments[arguments.index("--queues") + 1]
+    assert queue == (SIMULATION_QUEUE if name == "simulation" else browser_queue(BrowserType(name)))
     assert "health.sh" in (last(name, "HEALTHCHECK") or "")
     assert environment(name)["BREAKWATER_HEALTH_FILE"]
     # Else SIGTERM waits for the running test however long it takes, and the container is killed over it.
