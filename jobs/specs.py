@@ -60,6 +60,7 @@ class FaultKind(StrEnum):
     DRIVER_KILLED = "driver_killed"
     BROWSER_STOPPED = "browser_stopped"
     RENDERER_STOPPED = "renderer_stopped"
+    GPU_PROCESS_STOPPED = "gpu_process_stopped"
     DRIVER_STOPPED = "driver_stopped"
     WINDOW_CLOSED = "window_closed"
     SOCKET_DROPPED = "socket_dropped"
@@ -76,7 +77,8 @@ class FaultKind(StrEnum):
 # Faults of our own page, of its link and of what models need: users' own tests have other pages.
 FAULTS_OF_MODELS = frozenset(
     {
-        *(FaultKind.NO_ADAPTER, FaultKind.API_MISSING, FaultKind.GPU_PROCESS_KILLED, FaultKind.DEVICE_LOST),
+        *(FaultKind.NO_ADAPTER, FaultKind.API_MISSING, FaultKind.DEVICE_LOST),
+        *(FaultKind.GPU_PROCESS_KILLED, FaultKind.GPU_PROCESS_STOPPED),
         *(FaultKind.WINDOW_CLOSED, FaultKind.SOCKET_DROPPED, FaultKind.PAGE_HUNG, FaultKind.PAGE_GARBLED),
         *(FaultKind.PAGE_MEMORY, FaultKind.WASM_MEMORY, FaultKind.ASSET_STALLED),
         *(FaultKind.ASSET_SLOW, FaultKind.WEBNN_OPERATORS),

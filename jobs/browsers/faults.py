@@ -30,6 +30,7 @@ CATEGORIES: Mapping[FaultKind, FailureType] = {
     FaultKind.PAGE_HUNG: FailureType.TIMEOUT,
     FaultKind.BROWSER_STOPPED: FailureType.TIMEOUT,
     FaultKind.RENDERER_STOPPED: FailureType.TIMEOUT,
+    FaultKind.GPU_PROCESS_STOPPED: FailureType.GPU_ERROR,
     FaultKind.DRIVER_STOPPED: FailureType.CONNECTION_FAILURE,
     FaultKind.WINDOW_CLOSED: FailureType.CONNECTION_FAILURE,
     FaultKind.SOCKET_DROPPED: FailureType.CONNECTION_FAILURE,
@@ -51,13 +52,18 @@ AT_LAUNCH = frozenset(
 # Firefox has no GPU process on Linux: its main process does that work. WebKit's WebAssembly can't be switched off.
 _IMPOSSIBLE = {
     (BrowserType.FIREFOX, FaultKind.GPU_PROCESS_KILLED),
+    (BrowserType.FIREFOX, FaultKind.GPU_PROCESS_STOPPED),
     *((browser, FaultKind.API_MISSING) for browser in (BrowserType.SAFARI, BrowserType.WEBKIT)),
     # Its automated sessions write no profile.
     (BrowserType.WEBKIT, FaultKind.DISK_FULL),
 }
 # What breaks a platform is no fault of a test that doesn't use it.
+_OF_WEBGPU = (
+    *(FaultKind.NO_ADAPTER, FaultKind.DEVICE_LOST),
+    *(FaultKind.GPU_PROCESS_KILLED, FaultKind.GPU_PROCESS_STOPPED),
+)
 _OF_PLATFORM = {
-    **dict.fromkeys((FaultKind.NO_ADAPTER, FaultKind.GPU_PROCESS_KILLED, FaultKind.DEVICE_LOST), Platform.WEBGPU),
+    **dict.fromkeys(_OF_WEBGPU, Platform.WEBGPU),
     FaultKind.WEBNN_OPERATORS: Platform.WEBNN,
 }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from jobs.browsers.failures import TestFailure
+from jobs.browsers.parts import Part, parts_of
 from jobs.browsers.protocol import Fault
 from jobs.browsers.session import BrowserSession
 from jobs.specs import FAULTS_OF_MODELS, FaultKind
@@ -100,28 +101,12 @@ def _driver(session: BrowserSession) -> Iterator[psutil.Process]:
         yield psutil.Process(session.driver_pid)
 
 
-def _children(session: BrowserSession, is_one: Callable[[list[str]], bool]) -> Iterator[psutil.Process]:
-    """Processes of the browser whose command line says so."""
-    if session.main_process is None:
-        return
-    for process in session.main_process.children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            if is_one(process.cmdline()):
-                yield process
-
-
 def _renderers(session: BrowserSession) -> Iterator[psutil.Process]:
-    return _children(session, _is_renderer)
-
-
-def _is_renderer(line: list[str]) -> bool:
-    """By the command lines of Chromium, Firefox and WebKit."""
-    of_firefox = "-contentproc" in line and line[-1] == "tab"
-    return "--type=renderer" in line or of_firefox or bool(line and line[0].endswith("WebKitWebProcess"))
+    return (process for process, part in parts_of(session.main_process) if part is Part.PAGE)
 
 
 def _gpu_process(session: BrowserSession) -> Iterator[psutil.Process]:
-    return _children(session, lambda line: "--type=gpu-process" in line)
+    return (process for process, part in parts_of(session.main_process) if part is Part.GPU)
 
 
 def _close_window(session: BrowserSession) -> None:
@@ -145,6 +130,7 @@ _STRIKES: dict[FaultKind, Callable[[BrowserSession], None]] = {
     FaultKind.DRIVER_KILLED: _signal(_driver, signal.SIGKILL),
     FaultKind.BROWSER_STOPPED: _signal(_main, signal.SIGSTOP),
     FaultKind.RENDERER_STOPPED: _signal(_renderers, signal.SIGSTOP),
+    FaultKind.GPU_PROCESS_STOPPED: _signal(_gpu_process, signal.SIGSTOP),
     FaultKind.DRIVER_STOPPED: _signal(_driver, signal.SIGSTOP),
     FaultKind.WINDOW_CLOSED: _close_window,
     FaultKind.SOCKET_DROPPED: _cut_link,
@@ -159,5 +145,6 @@ _STRIKES: dict[FaultKind, Callable[[BrowserSession], None]] = {
 # What is done to processes, which must be on this machine.
 _OF_PROCESSES = {
     *(FaultKind.BROWSER_KILLED, FaultKind.RENDERER_KILLED, FaultKind.GPU_PROCESS_KILLED, FaultKind.DRIVER_KILLED),
-    *(FaultKind.BROWSER_STOPPED, FaultKind.RENDERER_STOPPED, FaultKind.DRIVER_STOPPED, FaultKind.PAGE_MEMORY),
+    *(FaultKind.BROWSER_STOPPED, FaultKind.RENDERER_STOPPED, FaultKind.GPU_PROCESS_STOPPED, FaultKind.DRIVER_STOPPED),
+    FaultKind.PAGE_MEMORY,
 }

@@ -118,6 +118,18 @@ class PageLink:
         vitals = self._vitals
         return None if vitals is None else time.monotonic() - vitals.phase_at
 
+    @property
+    def wait_age(self) -> float | None:
+        """Seconds without a byte of what the page waits for; None: it waits for nothing, or never said hello."""
+        vitals = self._vitals
+        return None if vitals is None or vitals.waiting_since is None else time.monotonic() - vitals.waiting_since
+
+    @property
+    def work_age(self) -> float | None:
+        """Seconds since the page was last seen at work, free or computing; None: it can't be seen."""
+        vitals = self._vitals
+        return None if vitals is None or vitals.worked_at is None else time.monotonic() - vitals.worked_at
+
     def wait_hello(self, timeout: float) -> Hello:
         """Wait for a page load that this method did not return before.
 

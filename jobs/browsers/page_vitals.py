@@ -17,6 +17,10 @@ class Vitals:
     pulse_at: float
     phase: PagePhase
     phase_at: float
+    waiting_since: float | None = None
+    """Last byte of what the page waits for; None: it waits for nothing."""
+    worked_at: float | None = None
+    """Last sign of work, of a living main thread or a computing one; None: it can't be seen."""
 
     @classmethod
     def at_hello(cls) -> Self:
@@ -33,5 +37,10 @@ class Vitals:
         """As a beat that came just now tells."""
         now = time.monotonic()
         return cls(
-            heard_at=now, pulse_at=now - beat.pulse_ms / 1000, phase=beat.phase, phase_at=now - beat.phase_ms / 1000
+            heard_at=now,
+            pulse_at=now - beat.pulse_ms / 1000,
+            phase=beat.phase,
+            phase_at=now - beat.phase_ms / 1000,
+            waiting_since=None if beat.wait_ms is None else now - beat.wait_ms / 1000,
+            worked_at=None if beat.work_ms is None else now - beat.work_ms / 1000,
         )

@@ -126,6 +126,7 @@ class Fault(_ToPage):
         description="an endless loop; hoard objects; hoard wasm memories; destroy the GPU device; take WebNN's "
         "operators away; break the protocol"
     )
+    phase: PagePhase | None = Field(default=None, description="a hang's: strike when it is entered; null: at once")
 
 
 class Probe(_ToPage):
@@ -164,6 +165,12 @@ class Beat(_FromPage):
     pulse_ms: Milliseconds = Field(description="since the main thread last answered the worker")
     phase: PagePhase
     phase_ms: Milliseconds = Field(description="since the main thread announced the phase")
+    wait_ms: Milliseconds | None = Field(
+        default=None, description="without a byte of what the page waits for; null: it waited for none when last alive"
+    )
+    work_ms: Milliseconds | None = Field(
+        default=None, description="since the page was last seen at work: alive, or writing to wasm memory; null: unseen"
+    )
 
 
 class Progress(_FromPage):

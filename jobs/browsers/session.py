@@ -26,6 +26,7 @@ from jobs.browsers.launch import Launch
 from jobs.browsers.local_driver import LocalDriver
 from jobs.browsers.page_link import LinkClosed, PageLink
 from jobs.browsers.page_server import PageServer
+from jobs.browsers.parts import Part
 from jobs.browsers.protocol import Capabilities, PageError, PagePhase, Probe, Result, Run
 from jobs.browsers.remote import RemoteDriver, trust_origin
 from jobs.browsers.tabs import replace_hung_tab
@@ -161,7 +162,8 @@ class BrowserSession:
             self._watch.look_at_processes(Phase.NAVIGATE)
             if self._stuck:
                 raise self._cannot_leave()
-            if not (self._watch.pulse_stopped and self._replace_hung_page()):
+            hangs = self._watch.pulse_stopped or self._watch.parts.stopped is Part.PAGE
+            if not (hangs and self._replace_hung_page()):
                 self._open_harness()
             self._spoiled = False
         except _ERRORS as error:
@@ -249,6 +251,7 @@ class BrowserSession:
             BrowserFailure: one of them is dead or stopped.
         """
         self._watch.look_at_processes(Phase.RUN)
+        self._watch.look_at_parts()
 
     def spoil(self, *, stuck: bool = False) -> None:
         """What was done in it leaves it unfit for another test; ``stuck``: it can't even be given a new page."""
@@ -359,6 +362,7 @@ class BrowserSession:
         self._spoiled = True
         deadline = time.monotonic() + timeout
         command = run(f"run-{next(self._ids)}")
+        self._watch.parts.begin()
         try:
             self._watch.look_at_processes(Phase.RUN)
             if command.platform is Platform.WEBNN:

@@ -11,6 +11,8 @@ import psutil
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from jobs.browsers.parts import Part, computed_by, is_stopped, parts_of
+
 # Seconds over which a process is looked at to tell whether it is busy, and the share of them that a hung one computes.
 # (On a busy machine it gets less than all of a processor.)
 _LOOK = 0.15
@@ -29,11 +31,11 @@ def replace_hung_tab(driver: WebDriver, main: psutil.Process | None, url: str, t
     address = driver.capabilities.get("goog:chromeOptions", driver.capabilities.get("ms:edgeOptions", {}))
     endpoint = address.get("debuggerAddress")
     if endpoint is not None:
+        _kill(_stopped_pages(main))  # the browser would ask them in vain whether they mind
         _replace_by_devtools(driver, endpoint, url, timeout)
         return True
     hung = [] if main is None else _hung_tabs(main)
-    for process in hung:
-        process.kill()
+    _kill(hung)
     if hung:
         psutil.wait_procs(hung, timeout)
         open_other_tab(driver)
@@ -63,26 +65,27 @@ def _replace_by_devtools(driver: WebDriver, endpoint: str, url: str, timeout: fl
 
 def _hung_tabs(main: psutil.Process) -> list[psutil.Process]:
     """Firefox's processes of tabs that are stopped, or compute all the time. Waiting ones are well, and not ours."""
-    began = {}
-    for process in main.children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            line = process.cmdline()
-            if "-contentproc" in line and line[-1] == "tab":
-                began[process] = _computed(process)
+    began = {process: computed_by(process) for process in _pages(main)}
     time.sleep(_LOOK)
-    hung = []
-    for process, before in began.items():
+    return [
+        process
+        for process, before in began.items()
+        if is_stopped(process) or computed_by(process) - before >= _BUSY * _LOOK
+    ]
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
         with contextlib.suppress(psutil.Error):
-            stopped = process.status() == psutil.STATUS_STOPPED
-            if stopped or _computed(process) - before >= _BUSY * _LOOK:
-                hung.append(process)
-    return hung
+            process.kill()
 
 
-def _computed(process: psutil.Process) -> float:
-    """Seconds of processor time so far."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def _stopped_pages(main: psutil.Process | None) -> list[psutil.Process]:
+    return [process for process in _pages(main) if is_stopped(process)]
+
+
+def _pages(main: psutil.Process | None) -> list[psutil.Process]:
+    return [process for process, part in parts_of(main) if part is Part.PAGE]
 
 
 def _target_of(endpoint: str, timeout: float) -> list[str]:

@@ -16,12 +16,14 @@ from urllib3.exceptions import HTTPError
 
 from jobs.browsers.failures import as_failure
 from jobs.browsers.page_link import PageLink
+from jobs.browsers.parts import Part, Parts
 from jobs.browsers.patience import stretched
 from jobs.browsers.protocol import PagePhase
 from recovery import BrowserType, Evidence, PageEvent, Phase
 from recovery.failures import (
     ConnectionFailure,
     CrashFailure,
+    GpuFailure,
     InternalFailure,
     ResourceExhaustionFailure,
     TimeoutFailure,
@@ -37,7 +39,7 @@ FIREFOX_CRASH_PAGE: Final = "not supported for parent process browsing contexts"
 _OUT_OF_MEMORY: Final = r"javascript OOM|Out of memory"
 _LOG_READ: Final = 8_000
 
-# Phases that may block the page's main thread for long: its silence in them is work until the time limit.
+# Phases that may block the page's main thread for long: without a pulse they need another sign of work.
 _BLOCKING = frozenset({PagePhase.CREATE, PagePhase.COMPILE, PagePhase.RUN})
 
 
@@ -77,6 +79,7 @@ class Watch:
         self._end = end
         self._patience = patience
         self._ask = ask
+        self.parts = Parts(lambda: end.browser)
 
     def evidence(self, phase: Phase, answers: bool | None = None) -> Evidence:
         """What can be seen from outside, now."""
@@ -128,6 +131,7 @@ class Watch:
             BrowserFailure: of the category of what was seen.
         """
         self.look_at_processes(Phase.RUN)
+        self.look_at_parts()
         if link.refused is not None:
             raise InternalFailure(f"the page broke the protocol: {link.refused}", self.evidence(Phase.RUN))
         lost = link.lost_age
@@ -140,8 +144,11 @@ class Watch:
             self._ask_page()
             seen = self.evidence(Phase.RUN, answers=True)
             raise ConnectionFailure("the page fell silent, and its browser lives", seen)
-        elif self.pulse_stopped and link.phase not in _BLOCKING:
-            raise TimeoutFailure("the page's main thread hangs", self.evidence(Phase.RUN))
+        elif self.pulse_stopped:
+            if link.phase not in _BLOCKING or not self._works(link):
+                raise TimeoutFailure("the page's main thread hangs", self.evidence(Phase.RUN))
+        elif self._too_long(link.wait_age):
+            raise TimeoutFailure("the page waits for its server, and no byte comes", self.evidence(Phase.LOAD))
         if time.monotonic() > deadline:
             evidence = self.evidence(Phase.LOAD if link.phase is PagePhase.LOAD else Phase.RUN)
             phase = link.phase.value if link.phase else "unknown"
@@ -161,6 +168,33 @@ class Watch:
             raise TimeoutFailure("the browser is stopped", evidence)
         if self._end.stopped:
             raise ConnectionFailure("the driver is stopped", evidence)
+
+    def look_at_parts(self) -> None:
+        """Look at the browser's other processes. Raises as ``look``."""
+        self.parts.look()
+        stopped = self.parts.stopped
+        if stopped is None:
+            return
+        evidence = self.evidence(Phase.RUN)
+        message = f"the browser's {stopped.value} process is stopped"
+        match stopped:
+            case Part.PAGE:
+                raise TimeoutFailure(message, evidence)
+            case Part.GPU:
+                raise GpuFailure(message, evidence)
+            case Part.OTHER:
+                # No new page can do without it.
+                raise TimeoutFailure(message, evidence.model_copy(update={"browser_stopped": True}))
+
+    def _works(self, link: PageLink) -> bool:
+        """Whether a page without a pulse computes: it changes onnxruntime's memory, or has the GPU's process work.
+
+        Where neither is to be seen, processor time tells; in a remote browser nothing does, but the time limit.
+        """
+        age = link.work_age
+        if age is None:
+            return not self.parts.seen or self.parts.page_works()
+        return not self._too_long(age) or self.parts.gpu_works(self._patience)
 
     def _ask_page(self) -> None:
         """The page says nothing any more: let WebDriver tell why, and raise that. If it answers, nothing is known."""

@@ -1,5 +1,5 @@
 // Faults that a page can suffer from within, done for real. Whatever they throw is the fate of the run under way.
-import type { Fault, FromPage } from "./protocol";
+import type { Fault, FromPage, PagePhase } from "./protocol";
 import { openGpu } from "./webgpu";
 import { loseOperators } from "./webnn";
 
@@ -25,10 +25,19 @@ function hang(): never {
   for (;;);
 }
 
-export async function suffer({ kind }: Fault, send: (message: FromPage) => void): Promise<void> {
+let hangsIn: PagePhase | null = null;
+
+/** To be told of each phase that is entered. */
+export function entered(phase: PagePhase): void {
+  if (phase === hangsIn) hang();
+}
+
+export async function suffer({ kind, phase }: Fault, send: (message: FromPage) => void): Promise<void> {
   switch (kind) {
     case "hang":
-      return hang();
+      if (phase === null) return hang();
+      hangsIn = phase;
+      return;
     case "exhaust_heap":
       return exhaustHeap();
     case "exhaust_wasm":

@@ -1,5 +1,5 @@
 // The page: says hello, carries out Python's commands one at a time, tells how they ended.
-import { suffer } from "./breaking";
+import { entered, suffer } from "./breaking";
 import { onBackend } from "./backends";
 import { probe } from "./capabilities";
 import { readFailure } from "./failures";
@@ -27,6 +27,7 @@ const link: Link = {
   enter: (next) => {
     phase = next;
     worker.enter(next);
+    entered(next);
   },
 };
 forwardComplaints(link.send);

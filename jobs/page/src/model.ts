@@ -1,4 +1,5 @@
 // Fetches a model file from the page's own server, telling how far it is.
+import { arrived, awaited } from "./arrivals";
 import { PageFailure } from "./failures";
 
 /** Without a byte for so long, the server is taken for gone. Python usually sees a stall sooner. */
@@ -16,6 +17,7 @@ async function readAll(response: Response, report: Report, alive: () => void): P
     const { value } = await reader.read();
     if (value === undefined) break;
     alive();
+    arrived();
     parts.push(value);
     done += value.byteLength;
     report(done, total);
@@ -40,9 +42,13 @@ export async function fetchModel(address: string, report: Report): Promise<Uint8
     timer = setTimeout(giveUp, STALL_MS);
   };
   try {
-    const response = await fetch(url, { signal: stall.signal });
-    if (!response.ok) throw new PageFailure("asset_unavailable", `the model's server answered ${response.status}`);
-    return await readAll(response, report, alive);
+    return await awaited(
+      (async () => {
+        const response = await fetch(url, { signal: stall.signal });
+        if (!response.ok) throw new PageFailure("asset_unavailable", `the model's server answered ${response.status}`);
+        return readAll(response, report, alive);
+      })(),
+    );
   } catch (error) {
     if (error instanceof PageFailure) throw error;
     if (error instanceof RangeError) throw new PageFailure("out_of_memory", "the model doesn't fit into memory", { cause: error });

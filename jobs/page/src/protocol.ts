@@ -6,11 +6,11 @@ export type ToPage = Run | Fault | Probe;
  * The execution provider that a test asks for.
  */
 export type Platform = "webgpu" | "webnn" | "wasm";
-export type FromPage = Hello | Progress | Result | PageError | Log | Capabilities;
 /**
  * What the page's main thread announced it would do next, before it does.
  */
 export type PagePhase = "idle" | "load" | "create" | "compile" | "run";
+export type FromPage = Hello | Progress | Result | PageError | Log | Capabilities;
 /**
  * What the page itself told of a failure.
  */
@@ -186,6 +186,10 @@ export interface Fault {
    * an endless loop; hoard objects; hoard wasm memories; destroy the GPU device; take WebNN's operators away; break the protocol
    */
   kind: "hang" | "exhaust_heap" | "exhaust_wasm" | "lose_device" | "lose_webnn_operators" | "garble";
+  /**
+   * a hang's: strike when it is entered; null: at once
+   */
+  phase: PagePhase | null;
 }
 /**
  * Ask for the page's capabilities.
@@ -362,4 +366,12 @@ export interface Beat {
    * since the main thread announced the phase
    */
   phase_ms: number;
+  /**
+   * without a byte of what the page waits for; null: it waited for none when last alive
+   */
+  wait_ms: number | null;
+  /**
+   * since the page was last seen at work: alive, or writing to wasm memory; null: unseen
+   */
+  work_ms: number | null;
 }

@@ -1,6 +1,7 @@
 // The worker that owns the WebSocket and beats beside it, so that a hung main thread can't silence the page.
 // It judges nothing: it measures ages and passes messages on.
 import type { Beat, FromPage, Hello, PagePhase, ToPage } from "./protocol";
+import { stirred, watchMemory } from "./stir";
 import { PULSE_INTERVAL_MS, type ToMain, type ToWorker } from "./wire";
 
 const BEAT_INTERVAL_MS = 250;
@@ -16,6 +17,8 @@ const MAX_WAITING = 64;
 const FINAL_CODES = new Set([1003, 1007, 1008, 1009, 4000, 4001]);
 /** A beat that got no answer for so long is given up, and the next one sent. */
 const BEAT_TIMEOUT_MS = 1000;
+/** The main thread has no pulse for so long before it is looked whether it works. */
+const DOUBT_MS = 400;
 
 let hello: Hello;
 let url: string;
@@ -26,6 +29,8 @@ const waiting: FromPage[] = [];
 
 let pulseAt = performance.now();
 let pulseAsked = false;
+let waitMs: number | null = null;
+let workAt: number | null = null;
 let phase: PagePhase = "idle";
 let phaseAt = pulseAt;
 
@@ -82,13 +87,34 @@ function beat(): void {
   beating = true;
   beatAgain = false;
   toldPhase = phase;
+  lookForWork();
   const now = performance.now();
-  const message: Beat = { v: 1, type: "beat", page: hello.page, pulse_ms: now - pulseAt, phase, phase_ms: now - phaseAt };
+  const message: Beat = {
+    v: 1,
+    type: "beat",
+    page: hello.page,
+    pulse_ms: now - pulseAt,
+    phase,
+    phase_ms: now - phaseAt,
+    wait_ms: waitMs,
+    work_ms: workAt === null ? null : now - workAt,
+  };
   const done = (): void => {
     beating = false;
     if (beatAgain) beat();
   };
   fetch("beat", { method: "POST", body: JSON.stringify(message), signal: AbortSignal.timeout(BEAT_TIMEOUT_MS) }).then(done, done);
+}
+
+/** A main thread that answers, works; one that doesn't, may. */
+function lookForWork(): void {
+  if (performance.now() - pulseAt < DOUBT_MS) {
+    workAt = pulseAt;
+    return;
+  }
+  const changed = stirred();
+  if (changed === null) workAt = null;
+  else if (changed) workAt = performance.now();
 }
 
 /** Before the next beat is due: the main thread may block by then. But a warm test's phases are over too soon to tell. */
@@ -118,6 +144,10 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case "pulse":
       pulseAt = performance.now();
       pulseAsked = false;
+      waitMs = data.wait_ms;
+      break;
+    case "memory":
+      watchMemory(data.memory);
       break;
     case "phase":
       phase = data.phase;

@@ -1,5 +1,6 @@
 // Loads the onnxruntime-web build that a platform needs, once a page: a small one for wasm, another for webgpu and webnn.
 import type { InferenceSessionFactory, Env, TensorConstructor } from "onnxruntime-web";
+import { awaited } from "./arrivals";
 import { PageFailure, readFailure } from "./failures";
 import type { Platform } from "./protocol";
 
@@ -20,11 +21,12 @@ async function start(runtime: Runtime): Promise<void> {
 
 async function load(imported: Promise<Runtime>, name: string): Promise<Runtime> {
   try {
-    const runtime = await imported;
-    runtime.env.wasm.wasmPaths = {
-      mjs: new URL(`${name}.mjs`, location.href).href,
-      wasm: new URL(`${name}.wasm`, location.href).href,
-    };
+    const runtime = await awaited(imported);
+    const mjs = new URL(`${name}.mjs`, location.href).href;
+    const wasm = new URL(`${name}.wasm`, location.href).href;
+    runtime.env.wasm.wasmPaths = { mjs, wasm };
+    // onnxruntime fetches and compiles in one go: from here only the server's silence can be told from hard work.
+    await awaited(fetch(wasm, { method: "HEAD" }));
     await start(runtime);
     return runtime;
   } catch (error) {

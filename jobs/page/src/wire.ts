@@ -6,7 +6,8 @@ export const PULSE_INTERVAL_MS = 100;
 
 export type ToWorker =
   | { kind: "start"; socket: string; hello: Hello }
-  | { kind: "pulse" }
+  | { kind: "pulse"; wait_ms: number | null }
+  | { kind: "memory"; memory: WebAssembly.Memory }
   | { kind: "phase"; phase: PagePhase }
   | { kind: "send"; message: FromPage };
 

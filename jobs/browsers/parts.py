@@ -1,0 +1,120 @@
+"""A browser's processes by what they do: which are stopped, and how much they compute. Nothing is asked of them.
+
+Firefox and WebKit serve the GPU from their main process on Linux; only Chromium has one of its own for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from typing import Final
+
+import psutil
+
+# Seconds between two looks, and between two searches for processes: those take some milliseconds.
+LOOK_INTERVAL: Final = 0.25
+SEARCH_INTERVAL: Final = 1.0
+# Looks that are kept to tell how much was computed lately.
+_KEPT: Final = 64
+# Share of one processor that a process computes which is at work.
+AT_WORK: Final = 0.1
+
+
+class Part(StrEnum):
+    """What a process of a browser is for."""
+
+    PAGE = "page"
+    GPU = "GPU"
+    OTHER = "helper"
+
+
+def part_of(line: Sequence[str]) -> Part:
+    """By the command lines of Chromium, Firefox and WebKit."""
+    of_firefox = "-contentproc" in line and line[-1] == "tab"
+    if "--type=renderer" in line or of_firefox or bool(line and line[0].endswith("WebKitWebProcess")):
+        return Part.PAGE
+    return Part.GPU if "--type=gpu-process" in line else Part.OTHER
+
+
+def parts_of(main: psutil.Process | None) -> Iterator[tuple[psutil.Process, Part]]:
+    """The processes that a browser's main process has started, with what they are for."""
+    if main is None:
+        return
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in main.children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                yield process, part_of(process.cmdline())
+
+
+class Parts:
+    """The parts of one browser, looked at from time to time while a test runs. ``main`` gives its main process."""
+
+    def __init__(self, main: Callable[[], psutil.Process | None]) -> None:
+        self._main = main
+        self._found: list[tuple[psutil.Process, Part]] = []
+        self._stopped: frozenset[Part] = frozenset()
+        self._searched_at = self._looked_at = float("-inf")
+        self._gpu_seconds: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+
+    def begin(self) -> None:
+        """A test begins: most are over before a first look is due."""
+        self._looked_at = time.monotonic()
+        self._searched_at = float("-inf")
+        self._stopped = frozenset()
+        self._gpu_seconds.clear()
+
+    def look(self) -> None:
+        """Look at them all, if it is time."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_INTERVAL:
+            return
+        self._looked_at = now
+        if now - self._searched_at >= SEARCH_INTERVAL:
+            self._searched_at = now
+            self._found = list(parts_of(self._main()))
+        self._stopped = frozenset(part for process, part in self._found if is_stopped(process))
+        self._gpu_seconds.append((now, sum(computed_by(process) for process, part in self._found if part is Part.GPU)))
+
+    @property
+    def seen(self) -> bool:
+        """Whether the browser's processes can be seen from here."""
+        return bool(self._found)
+
+    @property
+    def stopped(self) -> Part | None:
+        """What the last look saw stopped (SIGSTOP): a page before all, as the others wait for it in vain."""
+        return next((part for part in Part if part in self._stopped), None)
+
+    def gpu_works(self, seconds: float) -> bool:
+        """Whether the GPU's process has computed much over so many seconds."""
+        since = time.monotonic() - seconds
+        seen = [(at, computed) for at, computed in self._gpu_seconds if at >= since]
+        if len(seen) < 2:
+            return False
+        (began, before), (ended, after) = seen[0], seen[-1]
+        return after - before >= AT_WORK * (ended - began)
+
+    def page_works(self) -> bool:
+        """Whether any page's process computes at this moment: takes a look of a tenth of a second."""
+        pages = [process for process, part in self._found if part is Part.PAGE]
+        before = sum(map(computed_by, pages))
+        time.sleep(0.1)
+        return sum(map(computed_by, pages)) - before >= AT_WORK * 0.1
+
+
+def is_stopped(process: psutil.Process) -> bool:
+    """Whether it is stopped (SIGSTOP)."""
+    with contextlib.suppress(psutil.Error):
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    return False
+
+
+def computed_by(process: psutil.Process) -> float:
+    """Seconds of processor time so far."""
+    with contextlib.suppress(psutil.Error):
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    return 0.0
