@@ -27,12 +27,14 @@ from jobs.models import catalogue
 from jobs.settings import Settings
 from jobs.specs import Measurement, Platform, TestSpec
 from recovery import Adjustments, BrowserType
+from tests.benchmarks import contexts
 from tests.browser.plain_browsers import plain_browser
 from tests.conftest import RedisServer
 
 MODEL = "bert-base-uncased"
 CIRCUITS = ("browser:chrome", "worker:w1", "task:text")
 WARM_RUNS = 40
+CONTEXTS = 4
 
 
 class Figure(NamedTuple):
@@ -94,6 +96,12 @@ def figures(rounds: int, soak: int) -> Iterator[Figure]:
             yield Figure("a warm test, guarded", statistics.median(warms) * 1e3, "ms")
             yield Figure("launch per test / warm test", statistics.median(ratios), "×", "≥ 50")
             yield Figure("a warm test's time beyond the page's own, p50", statistics.median(overheads), "ms", "≤ 15")
+            peer, own = contexts.measure(Settings(scratch_dir=Path(folder)), pool, server, rounds * CONTEXTS)
+            yield Figure("Playwright: newContext, newPage, goto", peer.open_ms, "ms")
+            yield Figure("Playwright: the context's end", peer.close_ms, "ms")
+            yield Figure("isolation context: a profile with the loaded harness", own.open_ms, "ms")
+            yield Figure("isolation context: its end", own.close_ms, "ms")
+            yield Figure("newContext + goto / isolation context", peer.open_ms / own.open_ms, "×", "≥ 2")
             if soak:
                 yield from memory(pool, registry, soak)
         finally:
