@@ -48,8 +48,9 @@ GOAL_SECONDS = {RecoveryLevel.MINIMAL: 1.0, RecoveryLevel.MODERATE: 4.0, Recover
 }
 GOAL_DETECTION = {FailureType.CRASH: 0.5, FailureType.TIMEOUT: 2.0}
 
-# An attempt waits for them to the end of its time: they would say nothing but how long that is.
-_LEFT_OUT = {FaultKind.ASSET_STALLED, FaultKind.ASSET_SLOW}
+# An attempt waits for it to the end of its time: it would say nothing but how long that is.
+_LEFT_OUT = {FaultKind.ASSET_SLOW}
+
 _TIMEOUT = 60.0
 
 _Key = TypeVar("_Key", RecoveryLevel, FailureType)

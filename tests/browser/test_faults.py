@@ -25,7 +25,7 @@ SEEN_WITHIN = 20.0
 ON_GPU = {kind for kind in FaultKind if not is_possible(kind, BrowserType.CHROME, Platform.WASM)}
 # Those that the same session is renewed after, in place (level 1).
 _SLOW = {FaultKind.ASSET_SLOW}
-RENEWABLE = {FaultKind.RENDERER_STOPPED, FaultKind.PAGE_HUNG, *_SLOW}
+RENEWABLE = {FaultKind.RENDERER_STOPPED, FaultKind.PAGE_HUNG, FaultKind.ASSET_STALLED, *_SLOW}
 
 
 @pytest.fixture(scope="module", params=[BrowserType.CHROME, BrowserType.FIREFOX])
