@@ -6,7 +6,7 @@ What each mode shares between tests is told in docs/isolation.md, and proved by 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -14,6 +14,8 @@ from urllib3.exceptions import HTTPError
 from websocket import WebSocketException
 
 from jobs.browsers.failures import as_failure
+from jobs.browsers.page_link import PageLink
+from jobs.browsers.profiles import Profile, Profiles
 from jobs.browsers.session import QUESTION_TIMEOUT, BrowserSession
 from jobs.specs import Isolation
 from recovery import Phase
@@ -34,8 +36,49 @@ def own_harness(session: BrowserSession, isolation: Isolation) -> Iterator[None]
     if isolation is not Isolation.CONTEXT:
         yield
         return
-    with own_tab(session, isolation), session.second_harness():
-        yield
+    profiles = _profiles(session)
+    if profiles is None:
+        with own_tab(session, isolation), session.second_harness():
+            yield
+    else:
+        with _own_profile(session, profiles) as bring, session.second_harness(bring):
+            with contextlib.suppress(*_ERRORS):  # then the next test will hear of it
+                profiles.prepare()
+            yield
+
+
+def _profiles(session: BrowserSession) -> Profiles | None:
+    try:
+        return session.profiles
+    except _ERRORS as error:
+        session.spoil()
+        raise as_failure(error, session.evidence(Phase.NAVIGATE)) from error
+
+
+@contextlib.contextmanager
+def _own_profile(session: BrowserSession, profiles: Profiles) -> Iterator[Callable[[], tuple[PageLink, str]]]:
+    """As ``own_tab`` with isolation ``context``, but of pages that may be loaded already: gives what brings one."""
+    driver = session.driver
+    home = driver.current_window_handle
+    taken: list[Profile] = []
+
+    def bring() -> tuple[PageLink, str]:
+        profile, window = profiles.take()
+        taken.append(profile)
+        return profile.link, window
+
+    try:
+        yield bring
+    finally:
+        try:
+            with session.patience(QUESTION_TIMEOUT):
+                went = driver.current_window_handle != home
+                for profile in taken:
+                    profiles.remove(profile)
+                if went:
+                    driver.switch_to.window(home)
+        except _ERRORS:
+            session.spoil(stuck=True)
 
 
 @contextlib.contextmanager
@@ -49,6 +92,8 @@ def own_tab(session: BrowserSession, isolation: Isolation) -> Iterator[WebDriver
     """
     driver = session.driver
     try:
+        if (profiles := session.profiles) is not None:
+            profiles.drop()  # a window that the test would see
         home = driver.current_window_handle
         session.set_waits()  # whatever an earlier test set
         open_tab(driver, isolation)

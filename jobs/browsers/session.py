@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Final
 
 import psutil
@@ -20,13 +21,16 @@ from selenium.webdriver.firefox.options import Options as FirefoxOptions
 from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.webdriver import WebDriver
 from urllib3.exceptions import HTTPError
+from websocket import WebSocketException
 
+from jobs.browsers.devtools import DevTools, endpoint_of
 from jobs.browsers.failures import AttemptAborted, TestFailure, as_failure
 from jobs.browsers.launch import Launch
 from jobs.browsers.local_driver import LocalDriver
 from jobs.browsers.page_link import LinkClosed, PageLink
 from jobs.browsers.page_server import PageServer
 from jobs.browsers.parts import Part
+from jobs.browsers.profiles import Profiles
 from jobs.browsers.protocol import Capabilities, PageError, PagePhase, Probe, Result, Run
 from jobs.browsers.remote import RemoteDriver, trust_origin
 from jobs.browsers.tabs import replace_hung_tab
@@ -67,7 +71,7 @@ _OF_EVENT: dict[PageEvent, type[BrowserFailure]] = {
     PageEvent.ASSET_UNAVAILABLE: ConnectionFailure,
 }
 
-_ERRORS = (WebDriverException, HTTPError, OSError, LinkClosed, TimeoutError)
+_ERRORS = (WebDriverException, WebSocketException, HTTPError, OSError, LinkClosed, TimeoutError)
 
 # It tells of every browser's end as of an error; we see those ourselves.
 logging.getLogger("websocket").setLevel(logging.CRITICAL)
@@ -99,6 +103,7 @@ class BrowserSession:
         self._end: DriverEnd = RemoteDriver(launch) if launch.remote_url else LocalDriver(launch, config)
         self._driver: WebDriver | None = None
         self._window = ""
+        self._elsewhere: str | None = None
         self._watch = Watch(launch.browser, self._end, config.heartbeat_timeout, self._ask_anything)
         self._capabilities: Capabilities | None = None
 
@@ -142,12 +147,14 @@ class BrowserSession:
         self._window = self._driver.current_window_handle
         self._end.browser_started()
 
-    def _open_harness(self) -> None:
-        """A new page of the harness in the current tab."""
-        assert self._driver is not None
+    def _open_harness(self, bring: Callable[[], tuple[PageLink, str]] | None = None) -> None:
+        """A new page of the harness in the current tab, or in a window that ``bring`` gives."""
         self._close_link()
-        self._watch.link = self._server.open_link()
-        self._driver.get(self._watch.link.page_url)
+        if bring is None:
+            self._watch.link = self._server.open_link()
+            self.driver.get(self._watch.link.page_url)
+        else:
+            self._watch.link, self._elsewhere = bring()
         self._watch.link.wait_hello(self._config.webdriver_timeout)
 
     def renew_harness(self) -> None:
@@ -199,6 +206,8 @@ class BrowserSession:
     def close(self) -> None:
         """End browser and driver, profile and page. Nobody is asked, but a remote browser, shortly."""
         self._close_link()
+        if (profiles := self.__dict__.get("profiles")) is not None:
+            profiles.close()
         if self._launch.remote_url and self._driver is not None:
             with contextlib.suppress(*_ERRORS), self.patience(QUIT_TIMEOUT):
                 self._driver.quit()
@@ -222,6 +231,18 @@ class BrowserSession:
         if self._driver is None:
             raise CrashFailure("the session was not started", self.evidence(Phase.RUN))
         return self._driver
+
+    @cached_property
+    def profiles(self) -> Profiles | None:
+        """Chromium's, with harnesses of their own; None: it is another browser, or not on this machine.
+
+        Raises:
+            OSError, WebSocketException: it can't be had.
+        """
+        endpoint = None if self._launch.remote_url else endpoint_of(self.driver.capabilities)
+        if endpoint is None:
+            return None
+        return Profiles(DevTools(endpoint, self._config.webdriver_timeout), self._server.open_link)
 
     def set_waits(self) -> None:
         """No command waits longer than we would for its answer."""
@@ -259,8 +280,10 @@ class BrowserSession:
         self._stuck = self._stuck or stuck
 
     @contextlib.contextmanager
-    def second_harness(self) -> Iterator[None]:
-        """A harness in the current tab, instead of the one that stays loaded in its own.
+    def second_harness(self, bring: Callable[[], tuple[PageLink, str]] | None = None) -> Iterator[None]:
+        """A harness in the current tab, or in a window that ``bring`` gives, beside the one that stays loaded.
+
+        WebDriver goes to that window only when it is asked something there: it takes longer than a test.
 
         Raises:
             BrowserFailure: it can't be loaded.
@@ -268,13 +291,13 @@ class BrowserSession:
         first, self._watch.link = self._watch.link, None
         try:
             try:
-                self._open_harness()
+                self._open_harness(bring)
             except _ERRORS as error:
                 raise as_failure(error, self.evidence(Phase.NAVIGATE)) from error
             yield
         finally:
             self._close_link()
-            self._watch.link = first
+            self._watch.link, self._elsewhere = first, None
 
     # Running a model
 
@@ -404,6 +427,8 @@ class BrowserSession:
         """A question that WebDriver answers at once if the page's main thread does."""
         assert self._driver is not None
         with self.patience(QUESTION_TIMEOUT):
+            if self._elsewhere is not None:
+                self._driver.switch_to.window(self._elsewhere)
             self._driver.execute_script("return 1")
 
     def evidence(self, phase: Phase) -> Evidence:

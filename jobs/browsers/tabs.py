@@ -11,6 +11,7 @@ import psutil
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from jobs.browsers.devtools import endpoint_of
 from jobs.browsers.parts import Part, computed_by, is_stopped, parts_of
 
 # Seconds over which a process is looked at to tell whether it is busy, and the share of them that a hung one computes.
@@ -28,8 +29,7 @@ def replace_hung_tab(driver: WebDriver, main: psutil.Process | None, url: str, t
     Raises:
         OSError, WebDriverException: the endpoint or the driver does not answer, each within ``timeout`` seconds.
     """
-    address = driver.capabilities.get("goog:chromeOptions", driver.capabilities.get("ms:edgeOptions", {}))
-    endpoint = address.get("debuggerAddress")
+    endpoint = endpoint_of(driver.capabilities)
     if endpoint is not None:
         _kill(_stopped_pages(main))  # the browser would ask them in vain whether they mind
         _replace_by_devtools(driver, endpoint, url, timeout)

@@ -90,6 +90,27 @@ def pool(request: pytest.FixtureRequest, root: Path) -> Iterator[tuple[SessionPo
     pool.close()
 
 
+# To be run before a page's first device is made.
+COUNT_BUFFERS = """
+window.liveBuffers = new Set();
+const { createBuffer } = GPUDevice.prototype, { destroy } = GPUBuffer.prototype;
+GPUDevice.prototype.createBuffer = function (...given) {
+  const made = createBuffer.apply(this, given);
+  window.liveBuffers.add(made);
+  return made;
+};
+GPUBuffer.prototype.destroy = function () {
+  window.liveBuffers.delete(this);
+  return destroy.call(this);
+};
+"""
+HARNESS_STATE = """
+let bytes = 0;
+for (const buffer of window.liveBuffers) bytes += buffer.size;
+return { buffers: window.liveBuffers.size, bytes, globals: Object.getOwnPropertyNames(window).sort() };
+"""
+
+
 def user_context(driver: WebDriver) -> str:
     [here] = [page for page in driver.browsing_context.get_tree() if page.context == driver.current_window_handle]
     return str(here.user_context)
@@ -148,3 +169,26 @@ def test_models_run_in_every_mode_and_a_context_leaves_the_warm_harness_as_it_wa
             assert sessions.session_for(browser, Adjustments()) is warm
             assert warm.link is harness
     assert sessions.session_for(browser, Adjustments()) is not warm
+
+
+def test_a_model_test_leaves_no_gpu_buffer_and_no_global_in_the_warm_harness(
+    pool: tuple[SessionPool, BrowserType],
+) -> None:
+    sessions, browser = pool
+    model = "bert-base-uncased"
+    spec = TestSpec(
+        id="test", browser=browser, model=model, model_type=catalogue()[model].type, platform=Platform.WEBGPU
+    )
+    sessions.restart()
+    driver = sessions.session_for(browser, Adjustments()).driver
+    driver.execute_script(COUNT_BUFFERS)
+
+    def after_tests(number: int) -> dict[str, object]:
+        for _ in range(number):
+            run_test(spec, 1, browser, Adjustments(), sessions, lambda: False)
+        state: dict[str, object] = driver.execute_script(HARNESS_STATE)
+        return state
+
+    first = after_tests(2)
+    assert after_tests(5) == first
+    assert sessions.session_for(browser, Adjustments()).driver is driver
