@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,12 @@ def tones(seed: int, *, rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
     return sound.astype(np.float32)
 
 
+@lru_cache(maxsize=8)
 def spectrogram(seed: int, *, bands: int, frames: int) -> NDArray[np.float32]:
-    """The sound and the silence after it as a log-mel spectrogram: [1, bands, frames]."""
+    """The sound and the silence after it as a log-mel spectrogram: [1, bands, frames], kept and read-only."""
     samples = np.zeros(frames * HOP, np.float32)
     sound = tones(seed)[: samples.size]
     samples[: sound.size] = sound
-    return log_mel(samples, rate=SAMPLE_RATE, bands=bands)[None]
+    made = log_mel(samples, rate=SAMPLE_RATE, bands=bands)[None]
+    made.setflags(write=False)
+    return made

@@ -2,9 +2,6 @@
 import type { Tensor, TensorConstructor } from "onnxruntime-web";
 import type { Values } from "./chain";
 
-/** Missing in TypeScript's own types. */
-declare const GPUBufferUsage: Readonly<Record<"STORAGE" | "COPY_SRC" | "COPY_DST", number>>;
-
 /** onnxruntime binds buffers whose size is a multiple of this. */
 const ALIGNMENT = 16;
 

@@ -12,10 +12,6 @@ const BINS = WINDOW / 2 + 1;
 const FLOOR = 1e-10;
 const RANGE = 8;
 
-/** Missing in TypeScript's own types. */
-declare const GPUBufferUsage: Readonly<Record<"STORAGE" | "COPY_SRC" | "COPY_DST" | "MAP_READ", number>>;
-declare const GPUMapMode: Readonly<Record<"READ", number>>;
-
 function shader(frames: number, bands: number, [x, y, z]: readonly [number, number, number]): string {
   return /* wgsl */ `
     @group(0) @binding(0) var<storage, read> samples: array<f32>;
