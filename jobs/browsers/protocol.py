@@ -229,15 +229,34 @@ class GpuCapability(_Part):
     missing: Text = ""
 
 
-class WebNNCapability(_Part):
-    """Device types for which a WebNN context could be made, and why the others could not."""
+class OperandLimits(_Part):
+    """What a WebNN operator takes as one of its operands, or gives."""
 
-    devices: tuple[Literal["cpu", "gpu", "npu"], ...] = Field(default=(), max_length=3)
-    operators: tuple[Annotated[str, Field(max_length=100)], ...] = Field(
-        default=(), max_length=300, description="those that the first device's context supports"
-    )
-    max_tensor_bytes: Count | None = Field(default=None, description="of that context; null: it doesn't tell")
+    data_types: tuple[Annotated[str, Field(max_length=30)], ...] = Field(max_length=30)
+    min_rank: Count | None = Field(default=None, description="null: it doesn't tell")
+    max_rank: Count | None = None
+
+
+class WebNNContext(_Part):
+    """A context that could be made: for which device type, and what its operators take (``opSupportLimits``)."""
+
+    device: Literal["cpu", "gpu", "npu"]
+    max_tensor_bytes: Count | None = Field(description="null: it doesn't tell")
+    operators: dict[
+        Annotated[str, Field(max_length=100)], dict[Annotated[str, Field(max_length=100)], OperandLimits]
+    ] = Field(max_length=300)
+
+
+class WebNNCapability(_Part):
+    """The contexts that WebNN gives, and why it gives none for the other device types."""
+
+    contexts: tuple[WebNNContext, ...] = Field(default=(), max_length=3)
     missing: Text = ""
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The device types that have a context."""
+        return tuple(context.device for context in self.contexts)
 
 
 class Capabilities(_FromPage):

@@ -97,8 +97,8 @@ def _abilities(can: Capabilities) -> Lines:
         names = " ".join(filter(None, (adapter.vendor, adapter.architecture, adapter.device, adapter.description)))
         gpu = f"{kind}: {names or 'unnamed'}"
     webnn = can.webnn
-    if webnn.devices:
-        neural = f"{', '.join(webnn.devices)}; {len(webnn.operators)} operators"
+    if webnn.contexts:
+        neural = ", ".join(f"{context.device} ({len(context.operators)} operators)" for context in webnn.contexts)
     else:
         neural = f"no: {webnn.missing.partition(';')[0]}"
     wasm = {

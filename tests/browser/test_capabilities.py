@@ -45,8 +45,11 @@ def test_webnn_runs_for_real_and_gives_the_right_numbers(tmp_path: Path, scratch
     try:
         session = pool.session_for(BrowserType.CHROME, Adjustments())
         webnn = session.capabilities().webnn
-        assert "cpu" in webnn.devices
-        assert {"matmul", "softmax", "gemm"} <= set(webnn.operators)
+        assert webnn.devices[0] == "cpu"
+        for context in webnn.contexts:
+            assert {"matmul", "softmax", "gemm"} <= set(context.operators)
+            assert "float32" in context.operators["matmul"]["a"].data_types
+            assert context.max_tensor_bytes
         for model in (MODEL, "vit-base-patch16-224"):
             result = run(pool, BrowserType.CHROME, Platform.WEBNN, model)
             assert result.backend is Platform.WEBNN

@@ -333,19 +333,37 @@ export interface GpuCapability {
   missing: string;
 }
 /**
- * Device types for which a WebNN context could be made, and why the others could not.
+ * The contexts that WebNN gives, and why it gives none for the other device types.
  */
 export interface WebNNCapability {
-  devices: ("cpu" | "gpu" | "npu")[];
+  contexts: WebNNContext[];
+  missing: string;
+}
+/**
+ * A context that could be made: for which device type, and what its operators take (``opSupportLimits``).
+ */
+export interface WebNNContext {
+  device: "cpu" | "gpu" | "npu";
   /**
-   * those that the first device's context supports
-   */
-  operators: string[];
-  /**
-   * of that context; null: it doesn't tell
+   * null: it doesn't tell
    */
   max_tensor_bytes: number | null;
-  missing: string;
+  operators: {
+    [k: string]: {
+      [k: string]: OperandLimits;
+    };
+  };
+}
+/**
+ * What a WebNN operator takes as one of its operands, or gives.
+ */
+export interface OperandLimits {
+  data_types: string[];
+  /**
+   * null: it doesn't tell
+   */
+  min_rank: number | null;
+  max_rank: number | null;
 }
 /**
  * Sent by the page's worker every 250 ms, whatever the main thread does, and soon after the phase changes.

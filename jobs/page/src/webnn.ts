@@ -1,7 +1,7 @@
 // WebNN contexts: made per run, so that a test gets exactly the device type it asked for. No browser types exist yet.
 import { Demise } from "./demise";
 import { PageFailure } from "./failures";
-import type { RunOptions, WebNNCapability } from "./protocol";
+import type { RunOptions, WebNNCapability, WebNNContext } from "./protocol";
 
 type DeviceType = RunOptions["webnn_device"];
 
@@ -11,6 +11,10 @@ export interface MLContext {
   dispatch(...args: unknown[]): void;
   opSupportLimits?(): Record<string, unknown>;
   destroy?(): void;
+}
+interface OperandSupport {
+  dataTypes?: string[];
+  rankRange?: { min?: number; max?: number };
 }
 interface ML {
   createContext(options: { deviceType: DeviceType }): Promise<MLContext>;
@@ -53,30 +57,44 @@ export async function openWebNN(deviceType: DeviceType): Promise<WebNN> {
   return { context, demise, kernels: () => dispatched, close: () => context.destroy?.() };
 }
 
-/** Operators are those entries that tell of operands or outputs; the rest speaks of tensors in general. */
-function readLimits(context: MLContext): [string[], number | null] {
+type Limits = WebNNContext["operators"];
+
+/** The entries of `limits` that speak of an operand: they have types, and newer engines' have ranks. */
+function operandsOf(limits: unknown): Limits[string] {
+  const operands: Limits[string] = {};
+  for (const [name, limit] of Object.entries((limits ?? {}) as Record<string, OperandSupport | null>)) {
+    if (!Array.isArray(limit?.dataTypes)) continue;
+    const { min = null, max = null } = limit.rankRange ?? {};
+    operands[name] = { data_types: limit.dataTypes, min_rank: min, max_rank: max };
+  }
+  return operands;
+}
+
+/** Operators are those entries that have operands; the rest speaks of tensors in general. */
+function describe(device: DeviceType, context: MLContext): WebNNContext {
   const limits = context.opSupportLimits?.() ?? {};
-  const general = new Set(["input", "constant", "output", "preferredInputLayout", "maxTensorByteLength"]);
+  const operators: Limits = {};
+  for (const [name, limit] of Object.entries(limits)) {
+    const operands = operandsOf(limit);
+    if (Object.keys(operands).length > 0) operators[name] = operands;
+  }
   const bytes = limits["maxTensorByteLength"];
-  return [Object.keys(limits).filter((name) => !general.has(name)), typeof bytes === "number" ? bytes : null];
+  return { device, max_tensor_bytes: typeof bytes === "number" ? bytes : null, operators };
 }
 
 export async function probeWebNN(): Promise<WebNNCapability> {
-  const devices: DeviceType[] = [];
-  let operators: string[] = [];
-  let maxTensorBytes: number | null = null;
+  const contexts: WebNNContext[] = [];
   const missing: string[] = [];
   for (const deviceType of DEVICES) {
     try {
       const context = await ml().createContext({ deviceType });
-      if (devices.length === 0) [operators, maxTensorBytes] = readLimits(context);
+      contexts.push(describe(deviceType, context));
       context.destroy?.();
-      devices.push(deviceType);
     } catch (error) {
       missing.push(error instanceof PageFailure ? error.message : `${deviceType}: ${String(error)}`);
     }
   }
-  return { devices, operators, max_tensor_bytes: maxTensorBytes, missing: [...new Set(missing)].join("; ") };
+  return { contexts, missing: [...new Set(missing)].join("; ") };
 }
 
 /** What a graph builder has besides operators. */
