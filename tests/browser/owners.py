@@ -8,11 +8,13 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+
+from tests.farms import ROOT
 
 # Seconds in which nothing of a killed owner may be left.
 CLEANED_UP = 5.0
@@ -34,18 +36,22 @@ def scratch_root() -> Iterator[Path]:
 
 
 @contextmanager
-def owner(program: str, root: Path) -> Iterator[psutil.Process]:
-    """A Python process that runs ``program``, has printed ``ready`` and waits to be killed. ``root`` is its TMPDIR."""
+def owner(program: str, root: Path, within: Sequence[str] = ()) -> Iterator[psutil.Process]:
+    """A Python process that runs ``program``, has printed ``ready`` and waits to be killed. ``root`` is its TMPDIR.
+    ``within``: the command that runs it elsewhere, as another process or as itself."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BREAKWATER_")}
     mark = uuid.uuid4().hex
+    if within:
+        environment["HOME"] = str(root)
     popen = subprocess.Popen(
-        [sys.executable, "-c", f"{program}\nimport signal\nprint('ready', flush=True)\nsignal.pause()"],
-        stdout=subprocess.PIPE, env=environment | {"TMPDIR": str(root), _MARK: mark},
+        [*within, sys.executable, "-c", f"{program}\nimport signal\nprint('ready', flush=True)\nsignal.pause()"],
+        stdout=subprocess.PIPE, cwd=ROOT, env=environment | {"TMPDIR": str(root), _MARK: mark},
     )  # fmt: skip
     try:
         assert popen.stdout is not None
         assert popen.stdout.readline() == b"ready\n"
-        yield psutil.Process(popen.pid)
+        started = psutil.Process(popen.pid)
+        yield next((one for one in [started, *started.children(recursive=True)] if _runs_python(one)), started)
     finally:
         popen.kill()
         popen.wait(10)
@@ -55,10 +61,14 @@ def owner(program: str, root: Path) -> Iterator[psutil.Process]:
             popen.stdout.close()
 
 
+def _runs_python(process: psutil.Process) -> bool:
+    return process.cmdline()[:2] == [sys.executable, "-c"]
+
+
 def started_by(process: psutil.Process) -> list[psutil.Process]:
     """All that an owner started, wherever it hangs in the tree; the owner itself is not among it."""
     mark = process.environ()[_MARK]
-    found = {*process.children(recursive=True), *_marked(mark)} - {process}
+    found = {*process.children(recursive=True), *_marked(mark)} - {process, *process.parents()}
     return sorted(found, key=lambda member: member.pid)
 
 

@@ -9,13 +9,16 @@ import os
 import random
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests import confined
 from tests.browser.owners import assert_gone, kill_owner, owner, scratch_root, started_by
+from tests.farms import ROOT
 
 KILLS = int(os.environ.get("BREAKWATER_TEST_KILLS", "10"))
 # Seconds: from before the driver is there to well into the life of a loaded page.
@@ -31,14 +34,36 @@ pool.session_for(BrowserType("BROWSER"), Adjustments())
 """
 
 
+# As a container's entry point does it: the worker's main process, which reaps its own child, and nobody else's.
+UNDER_TINI = (
+    *("unshare", "--pid", "--fork", "--mount-proc", "--kill-child"),
+    *("tini", "--", "sh", "-c", '"$@" & wait $!; exec sleep 1000', "sh"),
+)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "here",
+        pytest.param("under tini", marks=pytest.mark.night),
+        pytest.param("without rights", marks=pytest.mark.night),
+    ],
+)
 @pytest.mark.timeout(60 + 30 * KILLS)
-def test_random_kills_leave_nothing() -> None:
+def test_random_kills_leave_nothing(where: str) -> None:
+    within: Sequence[str] = ()
+    if where == "under tini":
+        within = UNDER_TINI
+    elif where == "without rights":  # … the browsers' own sandboxes are on
+        if reason := confined.why_not():
+            pytest.skip(reason)
+        within = confined.within(ROOT / "docker/seccomp.json")
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")
     dice, struck = random.Random(seed), 0
     for number in range(KILLS):
         browser = dice.choice(["chrome", "firefox", "webkit"])
-        with scratch_root() as root, owner(SESSION.replace("BROWSER", browser), root) as process:
+        with scratch_root() as root, owner(SESSION.replace("BROWSER", browser), as_for(where, root), within) as process:
             time.sleep(dice.uniform(0.2, LONGEST_LIFE))  # the moment itself is what is tested
             members = started_by(process)
             victims = [member for member in members if is_victim(member)]
@@ -51,6 +76,13 @@ def test_random_kills_leave_nothing() -> None:
             assert_gone([*{*members, *latest}], without_session_file(root))
         print(f"{number}: {browser}, {len(latest)} processes")
     assert struck > KILLS / 2, "most kills came before anything was started"
+
+
+def as_for(where: str, root: Path) -> Path:
+    """The folder, given to whoever is to use it."""
+    if where == "without rights":
+        os.chown(root, confined.USER, confined.USER)
+    return root
 
 
 def is_victim(process: psutil.Process) -> bool:
