@@ -21,8 +21,8 @@ from jobs.specs import FAULTS_OF_MODELS, FaultKind
 
 # Seconds for which a stalled server answers nothing: longer than any attempt.
 STALL_SECONDS = 7200.0
-# A slow server answers after so many times the attempt's time: within the double.
-SLOWNESS = 1.5
+# A slow server needs so many times the attempt's time: within the double.
+SLOWNESS = 1.25
 # Seconds that the model is held on after the strike: what the page is told must reach it before the model does.
 SINKING_IN = 0.5
 # Bytes that a page may still get before the system gives it no more.
@@ -41,8 +41,8 @@ class RunFaults:
         self.struck_at: float | None = None
         """When they struck, on the monotonic clock."""
         # This also ends what an earlier attempt did to the same link.
-        slow = SLOWNESS * timeout if FaultKind.ASSET_SLOW in faults else 0.0
-        session.link.stall_assets(STALL_SECONDS if FaultKind.ASSET_STALLED in faults else slow)
+        session.link.stall_assets(STALL_SECONDS if FaultKind.ASSET_STALLED in faults else 0.0)
+        session.link.slow_assets(SLOWNESS * timeout if FaultKind.ASSET_SLOW in faults else 0.0)
         session.link.hold_offers(held=bool(self._strikes))
         if faults & {FaultKind.ASSET_STALLED, FaultKind.ASSET_SLOW}:
             self.struck_at = time.monotonic()

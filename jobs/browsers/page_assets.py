@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from asyncio import Future
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from jobs.browsers.talk_log import logger
 
 # Seconds between two looks at whether a stall is over.
 _STALL_STEP: Final = 0.1
+# Seconds between two bytes of a slow server.
+_SLOW_STEP: Final = 0.5
 # Seconds between two looks at whether a file is still held.
 _HOLD_STEP: Final = 0.01
 
@@ -101,6 +104,7 @@ class LinkFiles(StaticFileHandler):
     def initialize(self, links: Mapping[str, PageLink], harness: Path, socket_origin: str) -> None:  # type: ignore[override]
         super().initialize(path=str(harness), default_filename="index.html")
         self._links = links
+        self._link: PageLink | None = None
         set_security_headers(self, socket_origin)
 
     async def prepare(self) -> None:
@@ -109,6 +113,7 @@ class LinkFiles(StaticFileHandler):
         if link is None:
             logger.warning("a request with an unknown token was refused")
             raise HTTPError(404)
+        self._link = link
         while link.stall_left > 0 and not self.request.connection.stream.closed():  # type: ignore[union-attr]
             await asyncio.sleep(min(_STALL_STEP, link.stall_left))
         offer = self.path_kwargs.pop("offer", None)
@@ -121,6 +126,22 @@ class LinkFiles(StaticFileHandler):
                 raise HTTPError(404)
             self.root = str(path.parent)
             self.path_kwargs["path"] = path.name
+
+    def get_content(self, abspath: str, start: int | None = None, end: int | None = None) -> Iterator[bytes]:  # type: ignore[override]
+        """The file in pieces; of a slow server the first of them are single bytes."""
+        for piece in super().get_content(abspath, start, end):
+            rest = bytes(piece)
+            while self._link is not None and self._link.slow_left > 0 and len(rest) > 1:
+                yield rest[:1]
+                rest = rest[1:]
+            yield rest
+
+    def flush(self, include_footers: bool = False) -> Future[None]:
+        """Send what was written; a slow server then pauses."""
+        sent = super().flush(include_footers)
+        if self._link is None or self._link.slow_left == 0 or include_footers:
+            return sent
+        return asyncio.ensure_future(_then_pause(sent, min(_SLOW_STEP, self._link.slow_left)))
 
     def compute_etag(self) -> str | None:
         """Of time, size and file number: hashing 27 MB would block every other page of this server."""
@@ -144,3 +165,8 @@ class LinkFiles(StaticFileHandler):
     def write_error(self, status_code: int, **_kwargs: Any) -> None:
         """Say no more than the number."""
         self.finish(f"{status_code}\n")
+
+
+async def _then_pause(sent: Future[None], seconds: float) -> None:
+    await sent
+    await asyncio.sleep(seconds)

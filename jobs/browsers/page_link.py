@@ -70,6 +70,7 @@ class PageLink:
         self._next_offer = 1
         self._vitals: Vitals | None = None
         self._stalled_until = 0.0
+        self._slow_until = 0.0
         self._offers_held = False
         self._offer_waits = False
         self._cut = False
@@ -221,6 +222,10 @@ class PageLink:
         """Fault: for so long the server takes this link's requests for files and answers nothing. 0 ends a stall."""
         self._stalled_until = time.monotonic() + seconds
 
+    def slow_assets(self, seconds: float) -> None:
+        """Fault: for so long the server sends this link's files byte by byte. 0 ends it."""
+        self._slow_until = time.monotonic() + seconds
+
     def hold_offers(self, *, held: bool) -> None:
         """Fault: while held, requests for offered files wait, so that something else can happen to the page first."""
         self._offers_held, self._offer_waits = held, False
@@ -322,6 +327,11 @@ class PageLink:
     def stall_left(self) -> float:
         """Seconds for which requests for files are to be left unanswered."""
         return 0.0 if self._closed else max(0.0, self._stalled_until - time.monotonic())
+
+    @property
+    def slow_left(self) -> float:
+        """Seconds for which files are to be sent slowly."""
+        return 0.0 if self._closed else max(0.0, self._slow_until - time.monotonic())
 
     # --- Inside ---
 

@@ -67,7 +67,7 @@ def warm_up(browser: BrowserType, adjustments: Adjustments, pool: SessionPool) -
 def test_more_time_cures_a_slow_server(browser: BrowserType, pool: SessionPool) -> None:
     slow = TestSpec(
         id="slow", browser=browser, model="bert-base-uncased", model_type=ModelType.TEXT, platform=Platform.WASM,
-        timeout=3, faults=(FaultSpec(kind=FaultKind.ASSET_SLOW, attempts=None),),
+        timeout=4, faults=(FaultSpec(kind=FaultKind.ASSET_SLOW, attempts=None),),
     )  # fmt: skip
     assert failed_and_cured(slow, browser, pool).backend == "wasm"
 

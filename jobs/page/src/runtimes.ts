@@ -19,14 +19,14 @@ async function start(runtime: Runtime): Promise<void> {
   }
 }
 
-async function load(imported: Promise<Runtime>, name: string): Promise<Runtime> {
+async function load(from: () => Promise<Runtime>, name: string): Promise<Runtime> {
   try {
-    const runtime = await awaited(imported);
     const mjs = new URL(`${name}.mjs`, location.href).href;
     const wasm = new URL(`${name}.wasm`, location.href).href;
-    runtime.env.wasm.wasmPaths = { mjs, wasm };
-    // onnxruntime fetches and compiles in one go: from here only the server's silence can be told from hard work.
+    // What follows fetches and compiles in one go, where a server's silence can't be told from work: so it is asked before.
     await awaited(fetch(wasm, { method: "HEAD" }));
+    const runtime = await from();
+    runtime.env.wasm.wasmPaths = { mjs, wasm };
     await start(runtime);
     return runtime;
   } catch (error) {
@@ -46,8 +46,8 @@ export function runtimeFor(platform: Platform): Promise<Runtime> {
   if (runtime === undefined) {
     runtime =
       build === "wasm"
-        ? load(import("onnxruntime-web/wasm"), "ort-wasm-simd-threaded")
-        : load(import("onnxruntime-web/webgpu"), "ort-wasm-simd-threaded.asyncify");
+        ? load(() => import("onnxruntime-web/wasm"), "ort-wasm-simd-threaded")
+        : load(() => import("onnxruntime-web/webgpu"), "ort-wasm-simd-threaded.asyncify");
     runtime.catch(() => loading.delete(build));
     loading.set(build, runtime);
   }
