@@ -34,6 +34,8 @@ class SessionPool:
         self._server: PageServer | None = None
         self._session: BrowserSession | None = None
         self._key: tuple[BrowserType, bool, bool, frozenset[FaultKind]] | None = None
+        # Whether users' own tests came here: more will, and none shall wait for another browser then.
+        self._bidi = False
         self.recycled = 0
         """Sessions that were replaced so far, well or not."""
         self._trace = Trace()
@@ -74,14 +76,20 @@ class SessionPool:
         at_launch = faults & AT_LAUNCH
         key = (browser, adjustments.software_adapter, adjustments.profile_in_memory, at_launch)
         session = self._session
-        if session is not None and (at_launch or key != self._key or not session.is_well() or self._is_worn(session)):
+        if session is not None and (
+            at_launch
+            or key != self._key
+            or (self._bidi and session.lacks_bidi)
+            or not session.is_well()
+            or self._is_worn(session)
+        ):
             self.restart()
         if self._session is None:
             launch = launch_for(browser, self._config, adjustments, no_adapter=FaultKind.NO_ADAPTER in faults)
             if at_launch:
                 launch = break_launch(launch, at_launch, self._config)
                 self.struck_at = time.monotonic()
-            session = BrowserSession(launch, self._config_for(adjustments), self._page_server())
+            session = BrowserSession(launch, self._config_for(adjustments), self._page_server(), bidi=self._bidi)
             session.trace = self._trace
             session.start()
             self._session, self._key = session, key
@@ -104,13 +112,22 @@ class SessionPool:
 
     @contextlib.contextmanager
     def isolated(
-        self, browser: BrowserType, adjustments: Adjustments, faults: frozenset[FaultKind], isolation: Isolation
+        self,
+        browser: BrowserType,
+        adjustments: Adjustments,
+        faults: frozenset[FaultKind],
+        isolation: Isolation,
+        *,
+        own: bool = False,
     ) -> Iterator[BrowserSession]:
         """A session as ``session_for`` gives it; with isolation ``browser`` one that no other test uses.
+
+        ``own``: for a user's own test, see ``BrowserSession``.
 
         Raises:
             BrowserFailure: a new one was needed and could not be started.
         """
+        self._bidi = self._bidi or own
         if isolation is Isolation.BROWSER:
             self.restart()
         try:

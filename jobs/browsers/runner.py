@@ -89,15 +89,18 @@ def run_test(
 
         try:
             result = session.run_model(command, spec.timeout * adjustments.time_factor, look)
+            outputs = {tensor.name: tensor.to_array() for tensor in result.outputs}
+            ran = _Ran(
+                result.backend, session.version, result.adapter, result.load_ms, result.features_ms, result.compile_ms,
+                result.run_ms, ready.batch, outputs,
+            )  # fmt: skip
+            return _checked(entry, ran, ready.expected)
+        except TestFailure:
+            session.attach_findings()  # while the test's own page is there to be drawn
+            raise
         finally:
             pool.struck_at = broken.struck_at or pool.struck_at
             session.withdraw_offers()
-    outputs = {tensor.name: tensor.to_array() for tensor in result.outputs}
-    ran = _Ran(
-        result.backend, session.version, result.adapter, result.load_ms, result.features_ms, result.compile_ms,
-        result.run_ms, ready.batch, outputs,
-    )  # fmt: skip
-    return _checked(entry, ran, ready.expected)
 
 
 def simulate_test(spec: TestSpec, inputs: _Tensors | None = None) -> Measurement:

@@ -80,7 +80,12 @@ logging.getLogger("websocket").setLevel(logging.CRITICAL)
 class BrowserSession:
     """A browser of our own. Not for use by two threads at once."""
 
-    def __init__(self, launch: Launch, config: Settings, server: PageServer) -> None:
+    def __init__(self, launch: Launch, config: Settings, server: PageServer, *, bidi: bool = False) -> None:
+        """``bidi``: whether users' own tests will be let in: they may speak WebDriver BiDi, and need its user contexts.
+
+        Chromium of this machine gets it for them only: its memory grows by it, with each test. Elsewhere a model's own
+        context needs it.
+        """
         self.browser: BrowserType = launch.browser
         self.version = ""
         self.tests = 0
@@ -88,6 +93,10 @@ class BrowserSession:
         self.wear = Wear(config, lambda: own_bytes(self.members()))
         self._spoiled = False
         self._stuck = False
+        bidi = bidi or launch.remote_url is not None
+        self._bidi = isinstance(launch.options, FirefoxOptions) or (
+            bidi and isinstance(launch.options, ChromiumOptions)
+        )
         self._launch = launch
         self._config = config
         self._server = server
@@ -136,8 +145,8 @@ class BrowserSession:
             self._end.introduce(self._client)
             trust_origin(self._launch.options, self._server.origin)
         self._client.remote_server_addr = self._end.start()
-        if isinstance(self._launch.options, ChromiumOptions | FirefoxOptions):
-            self._launch.options.enable_bidi = True  # user contexts: see isolation.py
+        if self._bidi:
+            self._launch.options.enable_bidi = True
         self._driver = WebDriver(
             self._client.remote_server_addr, options=self._launch.options, client_config=self._client
         )
@@ -231,6 +240,11 @@ class BrowserSession:
         if self._driver is None:
             raise CrashFailure("the session was not started", self.evidence(Phase.RUN))
         return self._driver
+
+    @property
+    def lacks_bidi(self) -> bool:
+        """Whether it could speak WebDriver BiDi, and was started without it."""
+        return isinstance(self._launch.options, ChromiumOptions) and not self._bidi
 
     @cached_property
     def profiles(self) -> Profiles | None:
@@ -327,6 +341,8 @@ class BrowserSession:
         if self._driver is None or evidence.driver_alive is False or hopeless or self._watch.pulse_stopped:
             return
         with contextlib.suppress(*_ERRORS), self.patience(SCREENSHOT_TIMEOUT):
+            if self._elsewhere is not None:
+                self._driver.switch_to.window(self._elsewhere)
             self.trace.attach("screenshot.png", self._driver.get_screenshot_as_png())
 
     @contextlib.contextmanager

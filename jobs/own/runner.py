@@ -70,7 +70,7 @@ def run_own_test(
     """
     faults = faults_of(spec, attempt, browser)
     one = OwnAttempt(spec, attempt, browser, spec.timeout * adjustments.time_factor)
-    with pool.isolated(browser, adjustments, faults, spec.isolation) as session:
+    with pool.isolated(browser, adjustments, faults, spec.isolation, own=True) as session:
         host = _ready(hosts, session)
         session.tests += 1
         try:

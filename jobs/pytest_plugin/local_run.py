@@ -52,7 +52,9 @@ class LocalRun:
         assert wishes is not None
         item.stash[_surroundings] = stack = ExitStack()
         try:
-            session = stack.enter_context(self._pool.isolated(browser, Adjustments(), frozenset(), wishes.isolation))
+            session = stack.enter_context(
+                self._pool.isolated(browser, Adjustments(), frozenset(), wishes.isolation, own=True)
+            )
             driver = stack.enter_context(own_tab(session, wishes.isolation))
             parameters, _ = checked_parameters(item.name, item.function, parameters_of(item))
         except (BrowserFailure, WrongParameters) as failure:

@@ -16,7 +16,7 @@ from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test
 from jobs.models import catalogue
 from jobs.settings import Settings
-from jobs.specs import FaultKind, FaultSpec, ModelSource, Platform, TestSpec
+from jobs.specs import FaultKind, FaultSpec, Isolation, ModelSource, Platform, TestSpec
 from recovery import Adjustments, BrowserFailure, BrowserType, ModelType
 
 MODEL = "bert-base-uncased"
@@ -31,11 +31,16 @@ def pool(request: pytest.FixtureRequest) -> Iterator[tuple[SessionPool, BrowserT
 
 
 def artefacts_of_failure(
-    pool: SessionPool, browser: BrowserType, *faults: FaultKind, own: ModelSource | None = None, timeout: float = 30
+    pool: SessionPool,
+    browser: BrowserType,
+    *faults: FaultKind,
+    own: ModelSource | None = None,
+    timeout: float = 30,
+    isolation: Isolation = Isolation.SESSION,
 ) -> dict[str, bytes]:
     spec = TestSpec(
         id="test", browser=browser, model=MODEL, model_type=ModelType.TEXT, platform=Platform.WASM, timeout=timeout,
-        own_model=own, faults=tuple(FaultSpec(kind=kind) for kind in faults),
+        own_model=own, faults=tuple(FaultSpec(kind=kind) for kind in faults), isolation=isolation,
     )  # fmt: skip
     pool.begin_attempt()
     with pytest.raises((BrowserFailure, TestFailure)):
@@ -43,8 +48,9 @@ def artefacts_of_failure(
     return pool.artefacts({"number": 1})
 
 
+@pytest.mark.parametrize("isolation", [Isolation.SESSION, Isolation.CONTEXT])
 def test_a_test_that_fails_leaves_a_screenshot_messages_and_a_timeline(
-    pool: tuple[SessionPool, BrowserType], tmp_path: Path
+    pool: tuple[SessionPool, BrowserType], tmp_path: Path, isolation: Isolation
 ) -> None:
     right = catalogue()[MODEL].parts[0].path
     model = onnx.load(right)
@@ -53,7 +59,7 @@ def test_a_test_that_fails_leaves_a_screenshot_messages_and_a_timeline(
             weights.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weights) * 1.5, weights.name))
     onnx.save(model, tmp_path / "wrong.onnx")
     own = ModelSource(name="wrong", type=ModelType.TEXT, path=tmp_path / "wrong.onnx", reference=right)
-    found = artefacts_of_failure(*pool, own=own)
+    found = artefacts_of_failure(*pool, own=own, isolation=isolation)
     assert found["screenshot.png"].startswith(b"\x89PNG")
     messages = [json.loads(line) for line in found["page-messages.jsonl"].splitlines()]
     assert [message["type"] for message in messages if message["type"] in {"hello", "run", "result"}][-3:] == [

@@ -123,7 +123,10 @@ def test_what_a_test_leaves_is_gone_or_kept_as_documented(
     sessions, browser = pool
     # Chromium under its driver grants geolocation from the start.
     permission = "camera" if browser is BrowserType.CHROME else "geolocation"
-    with sessions.isolated(browser, Adjustments(), frozenset(), isolation) as session, own_tab(session, isolation):
+    with (
+        sessions.isolated(browser, Adjustments(), frozenset(), isolation, own=True) as session,
+        own_tab(session, isolation),
+    ):
         driver, first = session.driver, session
         driver.get(site)
         assert driver.execute_async_script(FIND_TRACES, permission) == dict.fromkeys(STORES, False)
@@ -136,7 +139,10 @@ def test_what_a_test_leaves_is_gone_or_kept_as_documented(
         driver.implicitly_wait(7)
         driver.execute_script("setTimeout(() => alert('left'), 0)")
 
-    with sessions.isolated(browser, Adjustments(), frozenset(), isolation) as session, own_tab(session, isolation):
+    with (
+        sessions.isolated(browser, Adjustments(), frozenset(), isolation, own=True) as session,
+        own_tab(session, isolation),
+    ):
         driver = session.driver
         assert (session is first) is (isolation is not Isolation.BROWSER)
         assert len(driver.window_handles) == 2, "the harness's and the test's own"

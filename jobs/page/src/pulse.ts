@@ -31,6 +31,8 @@ let pulseAt = performance.now();
 let pulseAsked = false;
 let waitMs: number | null = null;
 let workAt: number | null = null;
+/** Whether memories were looked at since the last pulse: only two looks tell a change. */
+let doubted = false;
 let phase: PagePhase = "idle";
 let phaseAt = pulseAt;
 
@@ -110,11 +112,13 @@ function beat(): void {
 function lookForWork(): void {
   if (performance.now() - pulseAt < DOUBT_MS) {
     workAt = pulseAt;
+    doubted = false;
     return;
   }
   const changed = stirred();
   if (changed === null) workAt = null;
-  else if (changed) workAt = performance.now();
+  else if (changed && doubted) workAt = performance.now();
+  doubted = true;
 }
 
 /** Before the next beat is due: the main thread may block by then. But a warm test's phases are over too soon to tell. */
