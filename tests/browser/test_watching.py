@@ -30,7 +30,7 @@ TIMEOUT = 60.0
 SIZE = 384
 
 
-@pytest.fixture(scope="module", params=[BrowserType.CHROME, BrowserType.FIREFOX])
+@pytest.fixture(scope="module", params=[BrowserType.CHROME, pytest.param(BrowserType.FIREFOX, marks=pytest.mark.night)])
 def browser(request: pytest.FixtureRequest) -> BrowserType:
     return BrowserType(request.param)
 
