@@ -121,7 +121,7 @@ def test_a_test_that_overruns_its_time_is_ended_where_it_is(worker: Worker) -> N
     worker.run("with_arguments", parameters={"items": 3, "gift": True})
 
 
-@pytest.mark.parametrize("browser", [CHROME, FIREFOX])
+@pytest.mark.parametrize("browser", [CHROME, pytest.param(FIREFOX, marks=pytest.mark.night)])
 def test_a_page_under_test_that_hangs_is_the_tests_own(worker: Worker, browser: BrowserType) -> None:
     assert "the page under test hangs" in str(worker.fails("hangs_the_page", timeout=SHORT, browser=browser))
     worker.run("with_arguments", parameters={"items": 3, "gift": True}, browser=browser)

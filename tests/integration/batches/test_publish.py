@@ -50,7 +50,7 @@ def test_the_same_content_again_is_the_same_batch(store: BatchStore, redis_clien
     assert store.header("b").created_at == 1.0
 
 
-@pytest.mark.parametrize("fields", [{}, {"policy": {"limit": 2}}])
+@pytest.mark.parametrize("fields", [{}, {"policy": {"max_attempts": 2}}])
 def test_other_content_is_a_conflict(store: BatchStore, make: Any, fields: dict[str, Any]) -> None:
     store.publish(make.header(), make.specs(2))
     with pytest.raises(BatchConflict, match="batch b exists with other content"):
