@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,12 @@ def parse_batch(_: click.Context, __: click.Parameter, value: str | None) -> str
     return value
 
 
+def _only(switch: str, into: str, values: type[StrEnum], what: str) -> Callable[[Any], Any]:
+    """A switch that leaves out of the batch what it doesn't name."""
+    choice = click.Choice([one.value for one in values])
+    return click.option(switch, into, multiple=True, type=choice, help=f"Only {what}; may be repeated.")
+
+
 _OPTIONS = (
     click.argument("file", metavar="[BATCH.toml]", required=False, type=click.Path(path_type=Path)),
     click.option("--quick", is_flag=True, help="A small built-in batch: one model of each type, in Chrome."),
@@ -165,27 +172,9 @@ _OPTIONS = (
         is_flag=True,
         help="Every built-in model in every installed browser, on WebGPU and wasm, or the --platform that you name.",
     ),
-    click.option(
-        "--browser",
-        "browsers",
-        multiple=True,
-        type=click.Choice([one.value for one in BrowserType]),
-        help="Only this browser; may be repeated.",
-    ),
-    click.option(
-        "--model-type",
-        "model_types",
-        multiple=True,
-        type=click.Choice([one.value for one in ModelType]),
-        help="Only models of this type; may be repeated.",
-    ),
-    click.option(
-        "--platform",
-        "platforms",
-        multiple=True,
-        type=click.Choice([one.value for one in Platform]),
-        help="Only this platform; may be repeated.",
-    ),
+    _only("--browser", "browsers", BrowserType, "this browser"),
+    _only("--model-type", "model_types", ModelType, "models of this type"),
+    _only("--platform", "platforms", Platform, "this platform"),
     click.option("--no-failures", is_flag=True, help="Don't inject the batch's faults."),
     click.option("--simulate", is_flag=True, help="No browser at all: native onnxruntime, labelled simulated."),
     click.option(
