@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ from jobs.ports import free_port
 # No example is timed: what a machine is busy with beside the tests is no fault of theirs.
 hypothesis.settings.register_profile("breakwater", deadline=None)
 hypothesis.settings.load_profile("breakwater")
+
+# A shell starts what it runs in the background with these ignored, and every program of a test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -130,6 +130,8 @@ def main() -> None:
     parser.add_argument("--soak", type=int, default=0, help="tests of the soak; 0: none, else at least 400")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    if not contexts.PEER.is_dir():
+        parser.error("Playwright, the peer, is not there: run `make tests/node/node_modules/.ready`")
     seen = list(figures(arguments.rounds, arguments.soak))
     for figure in seen:
         print(f"{figure.what:55} {figure.value:10.1f} {figure.unit:3} {figure.target}")

@@ -21,6 +21,7 @@ from recovery import Adjustments, BrowserType
 from tests.farms import ROOT
 
 SCRIPT = ROOT / "tests" / "node" / "contexts.mjs"
+PEER = SCRIPT.with_name("node_modules") / "playwright-core"
 
 
 class Turn(NamedTuple):

@@ -12,7 +12,7 @@ from jobs.chaos.victims import Victim
 from tests.commands import Command, is_a, read_report
 
 # Enough tests that the batch is not over before its parts are found.
-TESTS = 12
+TESTS = 16
 # … and so many that it can't end by itself.
 ENDLESS = 5_000
 BATCH = """
@@ -21,7 +21,7 @@ repeat = {tests}
 allow = ["degraded"]
 [matrix]
 browsers = ["chrome"]
-models = ["vit-base-patch16-224"]
+models = ["t5-small"]
 platforms = ["webgpu"]
 """
 
