@@ -30,10 +30,10 @@ def settings_page() -> str:
 
 
 def _row(name: str, text: str) -> str:
-    default = Settings.model_fields[name].default
+    default = Settings.model_fields[name].get_default(call_default_factory=True)
     allowed = [str(word) for word in get_args(Settings.model_fields[name].annotation) if isinstance(word, str)]
     meaning = text + (f" One of {', '.join(allowed)}." if allowed else "")
-    return f"| `BREAKWATER_{name.upper()}` | {'' if default in (None, '', ()) else f'`{default}`'} | {meaning} |\n"
+    return f"| `BREAKWATER_{name.upper()}` | {'' if default in (None, '', (), {}) else f'`{default}`'} | {meaning} |\n"
 
 
 def _docstrings() -> dict[str, str]:
