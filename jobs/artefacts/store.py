@@ -5,7 +5,7 @@ Redis and not a folder: the worker that makes them may be another machine than t
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -16,11 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.batches.keyspace import text
 from jobs.settings import Settings
+from jobs.specs import TEST_ID
 
 # Bytes. One artefact may be no larger; a screenshot has some tens of thousands, a log is cut before.
 LARGEST: Final = 2 * 1024 * 1024
 # Characters of a test's id in a file's name, which has 255 at most.
 _LONGEST_PART: Final = 150
+# The two characters of a test's id that a file's name had better not have, and two that no id has.
+_IN_FILES: Final = str.maketrans("/#", "+=")
 
 _NAME = r"^[a-z0-9][a-z0-9.-]{0,79}$"
 
@@ -31,16 +34,24 @@ class Artefact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     batch: str = Field(pattern=r"^[^|]{1,200}$")
-    test: str = Field(pattern=r"^[^|]{1,200}$")
+    test: str = Field(pattern=TEST_ID)
     attempt: int = Field(ge=1)
     name: str = Field(pattern=_NAME, description="as a file would be called: screenshot.png, driver.log, …")
     size: int = Field(ge=0, description="bytes")
 
     @property
     def file(self) -> Path:
-        """Where ``export`` puts it below its folder. Its own name says whose it is: Jenkins keeps nothing but that."""
-        test = re.sub(r"[^A-Za-z0-9._-]+", "-", self.test).strip(".-") or "test"
-        return Path(test, f"{test[-_LONGEST_PART:]}.{self.attempt}.{self.name}")
+        """Where ``export`` puts it below its folder. Its own name says whose it is: Jenkins keeps nothing but that.
+
+        Two tests never share a name: ``/`` becomes ``+`` and ``#`` becomes ``=``, which no id has.
+        """
+        test = self.test.translate(_IN_FILES)
+        if len(test) > _LONGEST_PART:
+            digest = hashlib.sha256(self.test.encode()).hexdigest()[:12]
+            test = f"{digest}~{test[len(digest) + 1 - _LONGEST_PART :]}"
+        elif test.startswith((".", "-")):  # hidden, a folder above, or like a switch
+            test = f"~{test}"
+        return Path(test, f"{test}.{self.attempt}.{self.name}")
 
 
 class ArtefactStore:

@@ -27,7 +27,7 @@ def by_attempt(exported: Mapping[Artefact, Path]) -> ArtefactFiles:
 
 def link_from(page: Path, file: Path) -> str:
     """The address of a file in a page that lies beside it."""
-    return quote(Path(os.path.relpath(file, page.parent)).as_posix())
+    return quote(Path(os.path.relpath(file, page.parent)).as_posix(), safe="/+=")
 
 
 def attachments(verdict: Verdict, files: ArtefactFiles) -> Iterable[str]:

@@ -62,7 +62,7 @@ def test_the_examples_batch_passes_and_a_killed_browser_is_recovered(batch: Path
     junit, page = ((batch.parent / name).read_text("utf-8") for name in ("report.xml", "site/report.html"))
     attached = re.findall(r"\[\[ATTACHMENT\|(.*)\]\]", junit)
     linked = re.findall(r'href="(\.\./kept[^"]*)"', page)
-    assert "kept/chrome-shop_tests.lamps_add_up/chrome-shop_tests.lamps_add_up.1.driver.log" in attached
+    assert "kept/chrome+shop_tests.lamps_add_up/chrome+shop_tests.lamps_add_up.1.driver.log" in attached
     assert {f"../{path}" for path in attached} == set(linked)
     for path in attached:
         assert (batch.parent / path).stat().st_size

@@ -31,10 +31,10 @@ def test_what_was_kept_is_listed_read_and_exported(redis_client: redis.Redis, tm
     assert artefacts.read(kept[0]) == b"\x89PNG"
     written = artefacts.export("b1", tmp_path)
     assert sorted(str(path.relative_to(tmp_path)) for path in written.values()) == [
-        "chrome-bert-2/chrome-bert-2.1.driver.log",
-        "chrome-bert-2/chrome-bert-2.1.screenshot.png",
+        "chrome+bert=2/chrome+bert=2.1.driver.log",
+        "chrome+bert=2/chrome+bert=2.1.screenshot.png",
     ]
-    assert (tmp_path / "chrome-bert-2/chrome-bert-2.1.driver.log").read_bytes() == b"words"
+    assert (tmp_path / "chrome+bert=2/chrome+bert=2.1.driver.log").read_bytes() == b"words"
 
 
 def test_the_longest_names_make_a_file(redis_client: redis.Redis, tmp_path: Path) -> None:
@@ -42,6 +42,18 @@ def test_the_longest_names_make_a_file(redis_client: redis.Redis, tmp_path: Path
     artefacts.keep("b", "t" * 200, 1, {"n" * 80: b"x"})
     [path] = artefacts.export("b", tmp_path).values()
     assert path.read_bytes() == b"x"
+
+
+def test_no_two_tests_share_a_file(redis_client: redis.Redis, tmp_path: Path) -> None:
+    artefacts = store(redis_client)
+    long = "t" * 160
+    tests = {"a/b", "a#b", "a-b", "a.b", "..", "/..", "#..", "-x", f"a/{long}", f"b/{long}", f"a-{long}"}
+    for test in tests:
+        artefacts.keep("b", test, 1, {"log": test.encode()})
+    written = artefacts.export("b", tmp_path)
+    assert {one.test: path.read_text() for one, path in written.items()} == {test: test for test in tests}
+    assert len({path.name for path in written.values()}) == len(tests)
+    assert all(path.is_relative_to(tmp_path) and ".." not in path.parts for path in written.values())
 
 
 def test_the_oldest_of_all_batches_go_first_when_the_cap_is_reached(redis_client: redis.Redis) -> None:
