@@ -51,7 +51,7 @@ class Farm:
         Args:
             browsers: one worker node each; a browser named twice gets two.
             concurrency: sessions (worker processes) a node.
-            log_dir: where the workers' logs are kept; ``None``: they vanish with the farm.
+            log_dir: where the workers' logs are kept, made if need be; ``None``: they vanish with the farm.
             env: the workers' environment; ``None``: ours.
         """
         self._queues = _nodes(browsers)
@@ -81,11 +81,13 @@ class Farm:
         """Start Redis and wait for it; start the workers and don't wait.
 
         Raises:
-            FarmFailure: redis-server is missing or doesn't answer. Nothing is left running.
+            FarmFailure: redis-server is missing or doesn't answer, or the logs' folder can't be made. Nothing is left
+                running.
         """
         sweep()
         try:
             self._start_redis()
+            self._make_log_dir()
             for name in self._queues:
                 self._start_worker(name)
         except BaseException:
@@ -148,6 +150,14 @@ class Farm:
                 if time.monotonic() > deadline or not server.alive():
                     raise FarmFailure(f"the embedded redis-server does not answer: {server.log_tail(300).strip()!r}")
                 time.sleep(0.02)
+
+    def _make_log_dir(self) -> None:
+        if self._log_dir is None:
+            return
+        try:
+            self._log_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FarmFailure(f"the folder {self._log_dir} for logs can't be made: {error.strerror}") from error
 
     def _start_worker(self, name: str) -> None:
         scratch = ScratchFolder()

@@ -163,6 +163,7 @@ def _export(backend: Backend, batch: str, folder: Path | None) -> ArtefactFiles:
     if folder is None:
         return NO_FILES
     try:
+        folder.mkdir(parents=True, exist_ok=True)  # there even if no attempt left anything: CI systems look for it
         return by_attempt(backend.artefacts.export(batch, folder))
     except OSError as error:
         raise FarmFailure(f"artefacts were not written to {folder}: {error.strerror}") from error

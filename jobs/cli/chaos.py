@@ -17,7 +17,7 @@ from jobs.chaos.crew import crew_of
 from jobs.chaos.load import KnownTest, mixed_tests
 from jobs.chaos.strikes import strikes
 from jobs.cli.accounts import print_account
-from jobs.cli.folders import make_folder
+from jobs.cli.folders import check_folder
 from jobs.farm import FarmFailure
 from jobs.reports.summary import ExitCode
 from jobs.settings import settings
@@ -67,7 +67,7 @@ def chaos(
         raise click.UsageError("give one of --minutes and --tests")
     if calm and tests is None:
         raise click.UsageError("--calm compares times: it needs --tests")
-    make_folder(log_dir)
+    check_folder(log_dir)
     kinds = [BrowserType(name) for name in browsers] or unasked_browsers(settings())
     if not kinds:
         raise FarmFailure("no browser with its driver is installed here; `breakwater doctor` tells what is missing")

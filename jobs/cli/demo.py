@@ -11,7 +11,7 @@ from rich.console import Console
 from jobs.cli import tables
 from jobs.cli.batch_run import run_plan
 from jobs.cli.endings import exit_code
-from jobs.cli.folders import make_folder
+from jobs.cli.folders import check_folder
 from jobs.cli.views import view_for
 from jobs.plan import Plan, PlannedFault, matrix_plan
 from jobs.specs import FaultKind, Platform
@@ -55,7 +55,7 @@ def demo(
     browsers = (BrowserType(browser),) if browser else BROWSERS
     models = (model,) if model else MODELS
     platforms = (Platform(platform),) if platform else PLATFORMS
-    make_folder(log_dir)
+    check_folder(log_dir)
     console = Console()
     plan: Plan = matrix_plan(
         "demo",

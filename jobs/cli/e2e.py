@@ -16,7 +16,7 @@ from jobs.chaos.load import faulty_tests
 from jobs.cli import tables
 from jobs.cli.accounts import print_account
 from jobs.cli.circuits import summary_table
-from jobs.cli.folders import make_folder
+from jobs.cli.folders import check_folder
 from jobs.farm import FarmFailure
 from jobs.reports.summary import ExitCode, summarise
 from jobs.settings import settings
@@ -42,7 +42,7 @@ def e2e(
     Each test must get one verdict, the right one; each fault must be seen as what it is and recovered from; circuits
     must count what they should; nothing may be left behind. Ends with 0 if all this is so, else with 1.
     """
-    make_folder(log_dir)
+    check_folder(log_dir)
     others = unasked_browsers(settings())
     kinds = [BrowserType(browser)] if browser else list(others)
     if not kinds:

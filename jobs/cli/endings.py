@@ -14,7 +14,7 @@ from rich.console import Console
 
 from jobs.cli import github, tables
 from jobs.cli.batch_run import MOST_NOTABLE, Ran
-from jobs.cli.folders import make_folder
+from jobs.cli.folders import check_folder
 from jobs.cli.phrases import Loudness
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
@@ -46,7 +46,7 @@ class Ending:
             raise BadInput(f"two reports are to be written to {twice[0]}; give each a file of its own")
         for path in files:
             check_writable(path)
-        make_folder(self.artefacts, "--artefacts")
+        check_folder(self.artefacts, "--artefacts")
         if self.baseline is not None and tests is not None:
             self.baseline.check_knows_one_of(tests)
 

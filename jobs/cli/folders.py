@@ -1,24 +1,25 @@
-"""Folders that a switch names: made before anything runs, or told to be no good."""
+"""Folders that a switch names: told to be no good before anything runs, but made only when there is something to keep."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from jobs.plan import BadInput
 
 
-def make_folder(folder: Path | None, switch: str = "--log-dir") -> None:
-    """Make the folder that a switch names; ``None``: it was not given.
+def check_folder(folder: Path | None, switch: str = "--log-dir") -> None:
+    """See that a folder is there or can be made, and can be written to. ``None``: the switch was not given.
 
     Raises:
-        BadInput: it can't be made, or not be written to.
+        BadInput: it can't.
     """
     if folder is None:
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        with tempfile.TemporaryFile(dir=there):
+            pass
     except OSError as error:
         raise BadInput(f"{switch} {folder}: {error.strerror}; choose a folder that can be written") from error
-    if not os.access(folder, os.W_OK):
-        raise BadInput(f"{switch} {folder}: may not be written to; choose a folder that can be")

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from jobs.browsers.finding import unasked_browsers
 from jobs.cli.batch_run import run_plan
-from jobs.cli.folders import make_folder
+from jobs.cli.folders import check_folder
 from jobs.cli.views import view_for
 from jobs.farm import FarmFailure
 from jobs.recovery_benchmark import Measured, Rate, Seconds, benchmark_plan, measure
@@ -54,7 +54,7 @@ def benchmark(
     chosen = [BrowserType(name) for name in browsers] or list(unasked_browsers(settings()))
     if not chosen:
         raise FarmFailure("no browser with its driver is installed here; name the farm's with --browser")
-    make_folder(log_dir)
+    check_folder(log_dir)
     console = Console()
     ran = run_plan(benchmark_plan(chosen, tests), view_for(console), log_dir=log_dir)
     measured = measure(ran.verdicts)

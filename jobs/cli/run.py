@@ -12,7 +12,7 @@ from jobs.cli.batch_options import BatchOptions, batch_options
 from jobs.cli.batch_run import run_plan
 from jobs.cli.endings import Ending, ending_options, exit_code
 from jobs.cli.enqueue import publish_detached
-from jobs.cli.folders import make_folder
+from jobs.cli.folders import check_folder
 from jobs.cli.last_failed import remember
 from jobs.cli.views import view_for
 from jobs.plan import Plan
@@ -40,7 +40,7 @@ def run(options: BatchOptions, ending: Ending, workers: int, detach: bool, log_d
     if detach:
         return publish_detached(plan, options.batch)
     ending.check(test.id for test in replace(plan, shard=None, only_tests=None).tests())
-    make_folder(log_dir)
+    check_folder(log_dir)
     console = Console()
     ran = run_plan(
         plan,

@@ -16,7 +16,7 @@ import click
 
 from jobs.browsers.finding import installed_browsers
 from jobs.cli.farms import is_named
-from jobs.cli.folders import make_folder
+from jobs.cli.folders import check_folder
 from jobs.farm import Farm, FarmFailure
 from jobs.plan import BadInput
 from jobs.ports import free_port
@@ -61,7 +61,7 @@ def up(browsers: tuple[str, ...], workers: int, port: int, log_dir: Path | None)
     chosen = [BrowserType(name) for name in browsers] or list(installed_browsers(settings()))
     port = port or free_port()
     _check_free(port)
-    make_folder(log_dir)
+    check_folder(log_dir)
     with Farm(chosen, concurrency=workers, log_dir=log_dir) as farm:
         flower = _start_flower(farm.url, port, log_dir)
         try:

@@ -77,6 +77,7 @@ def test_a_bad_batch_file_is_one_line_and_enqueues_nothing(
         ["run", "--quick", "--browser", "opera"],
         ["run", "--quick", "--allow", "anything"],
         ["run", "--quick", "--report-json", "no/such/folder/report.json"],
+        ["run", "--quick", "--artefacts", "batch.toml/kept"],
         ["run", "--quick", "--workers", "0"],
         ["demo", "--model", "bert"],
         ["dmo"],
@@ -97,10 +98,14 @@ def test_a_bad_setting_is_one_line(tmp_path: Path) -> None:
     assert command.output.count("\n") == 1
 
 
-def test_no_redis_at_the_url_is_told_within_seconds(breakwater: object) -> None:
+def test_no_redis_at_the_url_is_told_within_seconds(breakwater: object, tmp_path: Path) -> None:
     port = free_port()
-    code, output = breakwater("run", "batch.toml", content=batch(), url=f"redis://:secret@127.0.0.1:{port}/0")
+    code, output = breakwater(
+        "run", "batch.toml", "--artefacts", "kept/here", "--log-dir", "logs",
+        content=batch(), url=f"redis://:secret@127.0.0.1:{port}/0",
+    )  # fmt: skip
     assert code == 3, output
     assert str(port) in output
     assert "secret" not in output
     assert output.count("\n") == 1
+    assert not [name for name in ("kept", "logs") if (tmp_path / name).exists()]
