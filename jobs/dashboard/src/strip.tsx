@@ -2,7 +2,7 @@
 import { LEVELS } from "./recovery";
 import { Empty } from "./parts";
 import type { RecoveryTold } from "./told";
-import { clock, day } from "./words";
+import { clock, day, plural } from "./words";
 
 const [LEFT, LANE, TOP] = [8, 30, 6];
 
@@ -17,7 +17,7 @@ export function Strip({ latest }: { latest: RecoveryTold[] }) {
     <div class="bw-strip">
       <div class="bw-strip-levels" aria-hidden="true">{levels.map((level) => <span key={level}>{level} {LEVELS[level]}</span>)}</div>
       <div>
-        <svg width="100%" height={TOP + LANE * levels.length} role="img" aria-label={`${latest.length} attempts, ${latest.filter((one) => one.succeeded).length} of them helped`}>
+        <svg width="100%" height={TOP + LANE * levels.length} role="img" aria-label={`${plural(latest.length, "attempt")}, ${latest.filter((one) => one.succeeded).length} of them helped`}>
           {levels.map((level, lane) => <line key={level} class="bw-strip-lane" x1="0" x2="100%" y1={TOP + LANE * (lane + 0.5)} y2={TOP + LANE * (lane + 0.5)} />)}
           {latest.map((one, index) => {
             const y = TOP + LANE * (levels.indexOf(one.level ?? 0) + 0.5);

@@ -6,7 +6,7 @@ import { LEVELS } from "./recovery";
 import { Live } from "./live";
 import { Store, useStore } from "./store";
 import type { AttemptTold, TestTold, Trouble } from "./told";
-import { clock, count, seconds } from "./words";
+import { clock, plural, seconds } from "./words";
 
 export class TestStore extends Store {
   test: TestTold | undefined;
@@ -76,7 +76,7 @@ function Attempts({ test }: { test: TestTold }) {
           <Artefacts test={test} attempt={one.number} />
         </li>
       ))}
-      <li class="bw-gantt-axis" aria-hidden="true"><span>0</span><span>{seconds(length)}, {count(attempts.length)} attempts</span></li>
+      <li class="bw-gantt-axis" aria-hidden="true"><span>0</span><span>{seconds(length)}, {plural(attempts.length, "attempt")}</span></li>
     </ol>
   );
 }

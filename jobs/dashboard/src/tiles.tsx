@@ -3,7 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import { Card, HealthBar, Shape, STATE_WORDS } from "./parts";
 import { Memo } from "./memo";
 import type { CircuitTold } from "./told";
-import { count, percent, shortName } from "./words";
+import { count, percent, plural, shortName } from "./words";
 
 const GROUPS: [string, string][] = [["browser", "Browsers"], ["worker", "Workers"], ["task", "Task types"], ["other", "Others"]];
 /** From so many circuits on a filter is offered. */
@@ -57,7 +57,7 @@ function Tile({ circuit, show }: { circuit: CircuitTold; show: (name: string) =>
         <span class={`bw-mark bw-is-${circuit.state}`}><Shape of={circuit.state} /> {STATE_WORDS[circuit.state]}</span>
         <HealthBar value={circuit.health} />
         <span class="bw-tile-figures">
-          <span>{circuit.failure_rate === null ? `${count(circuit.executions)} calls` : `${percent(circuit.failure_rate)} fail`}</span>
+          <span>{circuit.failure_rate === null ? plural(circuit.executions, "call") : `${percent(circuit.failure_rate)} fail`}</span>
           <span>{Math.round(circuit.health)}</span>
         </span>
       </button>
