@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -40,7 +42,15 @@ def why_not() -> str | None:
 class Container(Program):
     """A container of a target running what its image says, as compose.yaml would run it, on this machine's network."""
 
-    def __init__(self, builder: Builder, target: str, folder: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        target: str,
+        folder: Path,
+        env: Mapping[str, str],
+        volumes: Mapping[Path, str] = MappingProxyType({}),
+    ) -> None:
+        """``volumes``: folders of this machine's that it may read, and where."""
         self._builder = builder
         profile = ROOT / "docker/seccomp.json"
         self.name = builder.call(
@@ -48,10 +58,11 @@ class Container(Program):
             "--security-opt", f"seccomp={profile}", f"localhost/breakwater-{target}",
         )  # fmt: skip
         self.config = builder.config(target)
-        variables = [part for name, value in env.items() for part in ("--env", f"{name}={value}")]
+        options = [part for name, value in env.items() for part in ("--env", f"{name}={value}")]
+        options += [part for here, there in volumes.items() for part in ("--volume", f"{here}:{there}:ro")]
         super().__init__(
             builder.command(
-                "run", "--isolation", "oci", "--runtime", shutil.which("runc") or "runc", *variables, self.name, "--",
+                "run", "--isolation", "oci", "--runtime", shutil.which("runc") or "runc", *options, self.name, "--",
                 *self.config["Entrypoint"], *self.config["Cmd"],
             ),
             folder,
@@ -88,6 +99,15 @@ class Container(Program):
         ended = self.inside(*command)
         return ended.returncode, ended.stdout + ended.stderr
 
+    def processes(self) -> list[psutil.Process]:
+        """All that run in it."""
+        return [self.init, *self.init.children(recursive=True)]
+
+    def stop(self, grace: float) -> int:
+        """Stop it as ``docker stop`` does, but fail where that would kill it; returns how it ended."""
+        self.init.send_signal(signal.Signals[self.config.get("StopSignal") or "SIGTERM"])
+        return self.process.wait(grace)
+
     def end(self) -> None:
         if self.process.poll() is None:
             self.init.kill()  # and with it all that is in its PID namespace
@@ -100,6 +120,7 @@ class Builder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._built: set[str] = set()
 
     def command(self, *arguments: str) -> list[str]:
         store = ("--root", str(self.folder / "store"), "--runroot", str(self.folder / "run"))
@@ -130,12 +151,15 @@ class Builder:
         shutil.rmtree(root)
 
     def build(self, target: str) -> None:
-        """A target of ours, from today's packages: the snapshot archive may be out of reach."""
+        """A target of ours, once, from today's packages: the snapshot archive may be out of reach."""
         assert target in targets()
+        if target in self._built:
+            return
         self._build(
             str(ROOT), str(ROOT / "docker/Dockerfile"), f"breakwater-{target}",
             "--layers", "--target", target, "--build-arg", "ARCHIVE=",
         )  # fmt: skip
+        self._built.add(target)
 
     def config(self, target: str) -> dict[str, Any]:
         """What an image says about how to run it."""
