@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from breakers import CircuitBreakerRegistry
@@ -22,7 +23,7 @@ from jobs.dashboard.live import Live
 from jobs.settings import Settings
 from recovery import BrowserType, RecoveryLevel
 from tests.conftest import RedisServer
-from tests.flowers import Flower
+from tests.flowers import ROOT, Flower
 from tests.integration.batches.conftest import Make
 
 
@@ -81,6 +82,18 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
     }
 
 
+def asked_by_autoscaling(worker: str, told: dict[tuple[str, ...], float]) -> float:
+    """What Prometheus answers to the query by which KEDA scales a worker: a sum over states of a queue."""
+    objects = yaml.safe_load_all((ROOT / "docker/kubernetes/autoscaling.yaml").read_text("utf-8"))
+    [query] = [one["spec"]["triggers"][0]["metadata"]["query"] for one in objects if one["metadata"]["name"] == worker]
+    found = re.fullmatch(r'sum\((\w+)\{queue="([^"]+)",state=~"([^"]+)"\}\)', query)
+    assert found is not None, query
+    name, queue, states = found.groups()
+    return sum(
+        value for sample, value in told.items() if sample[:2] == (name, queue) and re.fullmatch(states, sample[2])
+    )
+
+
 def test_metrics_and_alerts_tell_what_happened(
     own_redis: RedisServer, tmp_path: Path, chat: Chat, make: type[Make]
 ) -> None:
@@ -89,7 +102,7 @@ def test_metrics_and_alerts_tell_what_happened(
     registry.get("browser:chrome").call(int)
     store, presence = BatchStore(client, lease_seconds=60), Presence(client)
     presence.announce(Node(node="w1", boot="b", pid=1, queues=("browser.chrome",)), 60)
-    store.publish(make.header(), make.specs(4))
+    store.publish(make.header(), make.specs(6))
     flower = Flower(own_redis.url, tmp_path, environment={"BREAKWATER_ALERT_WEBHOOK": chat.url})
     try:
         until(lambda: "breakwater_queue_length" in flower.get("/metrics"), "the first reading")
@@ -99,6 +112,10 @@ def test_metrics_and_alerts_tell_what_happened(
         store.send_on(claim, make.record(claim), level)
         again = make.claim(store, number=2)
         store.finish(again, make.verdict(again).model_copy(update={"attempts": (make.record(again, "passed"),)}))
+        make.claim(store, "t1")
+        refused = make.claim(store, "t2")
+        again_later = NextAttempt(queue="browser.chrome", browser=BrowserType.CHROME)
+        store.park(refused, make.record(refused, "circuit_open"), again_later, 60)
         passed = ("breakwater_tests_total", "chrome", "passed")
         until(lambda: samples(flower.get("/metrics")).get(passed) == 1, "the verdict is counted")
 
@@ -113,7 +130,10 @@ def test_metrics_and_alerts_tell_what_happened(
         assert told["breakwater_attempts_total", "chrome", "crash"] == 1
         assert told["breakwater_recoveries_total", "firefox", "4", "failed"] == 1
         assert told["breakwater_tests_waiting", "browser.chrome"] == 3
-        assert told["breakwater_queue_tests", "browser.chrome", "queued"] == 3
+        states = [told["breakwater_queue_tests", "browser.chrome", state] for state in ("queued", "running", "parked")]
+        assert states == [3, 1, 1]
+        assert asked_by_autoscaling("worker-chrome", told) == 5
+        assert asked_by_autoscaling("worker-firefox", told) == 0
         assert told["breakwater_workers", "browser.chrome"] == 1
         assert told["breakwater_workers", "browser.firefox"] == 0
         assert told["breakwater_test_duration_seconds_count", "text"] == 1

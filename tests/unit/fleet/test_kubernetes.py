@@ -17,8 +17,9 @@ from tests.farms import ROOT
 from tests.unit.fleet.images import targets
 
 FOLDER = ROOT / "docker/kubernetes"
-# The oldest release that gets fixes, and the newest that the package knows.
-RELEASES = ("1.32", kubernetes_validate.latest_version())
+# The releases that get fixes: the newest that the package knows, and the two before it.
+MAJOR, NEWEST, *_ = map(int, kubernetes_validate.latest_version().split("."))
+RELEASES = tuple(f"{MAJOR}.{minor}" for minor in range(NEWEST - 2, NEWEST + 1))
 
 
 def load(path: Path) -> list[dict[str, Any]]:
@@ -87,6 +88,7 @@ def test_a_worker_is_patched_safe_scaled_and_spared(name: str) -> None:
     scaling = OBJECTS[f"ScaledObject/{worker}"]["spec"]
     assert scaling["scaleTargetRef"]["name"] == worker
     (trigger,) = scaling["triggers"]
+    assert trigger["metadata"]["ignoreNullValues"] == "false"
     (metric,) = re.findall(r"breakwater_\w+", trigger["metadata"]["query"])
     assert f'"{metric}"' in (ROOT / "jobs/dashboard/metrics.py").read_text(encoding="utf-8")
     queues = [queue for queue in QUEUE_NAMES if f'queue="{queue}"' in trigger["metadata"]["query"]]
