@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +13,12 @@ import pytest
 import redis
 from redis.exceptions import NoPermissionError
 
+from breakers.redis_url import RedisUrl
+from jobs.specs import FaultKind, FaultSpec, Platform, TestSpec
+from recovery import BrowserType, ModelType
 from tests.commands import Command
-from tests.farms import ROOT, FarmClient, Program, RedisServer, Worker, answers, until
+from tests.farms import ROOT, FarmClient, Program, RedisServer, Worker, answers, simulated, until
+from tests.flowers import Flower
 
 PASSWORDS = {"worker": "work-er", "client": "cli/ent", "flower": "flo@wer"}
 
@@ -25,6 +33,14 @@ def users(tmp_path: Path) -> Path:
     path = tmp_path / "users.acl"
     path.write_text(text + "user tester on nopass ~* &* +@all\n", encoding="utf-8")
     return path
+
+
+def killed_once() -> TestSpec:
+    """A test whose browser dies under its first attempt: it leaves artefacts, is recovered, and told of everywhere."""
+    return TestSpec(
+        id="killed-once", browser=BrowserType.CHROME, model="bert-base-uncased", model_type=ModelType.TEXT,
+        platform=Platform.WASM, faults=(FaultSpec(kind=FaultKind.BROWSER_KILLED),),
+    )  # fmt: skip
 
 
 def test_a_farm_over_tls_works_with_the_documented_users(
@@ -42,21 +58,50 @@ def test_a_farm_over_tls_works_with_the_documented_users(
         "127.0.0.1", server.port, ssl=True, ssl_ca_certs=str(certificates.authority), username="tester"
     )
     until(lambda: answers(tester), why=lambda: server.output)
+    urls = {user: f"rediss://{user}@{place}&password_file={tmp_path / user}.password" for user in PASSWORDS}
 
-    worker = ending(
-        Worker(
-            tmp_path / "worker", f"rediss://worker@{place}&password_file={tmp_path / 'worker.password'}", options=()
-        )
-    )  # fmt: skip
-    client = FarmClient(f"rediss://client@{place}&password_file={tmp_path / 'client.password'}")
-    client.at_work(worker)
-    assert client.run(20, worker) == {"passed": 20}
-    assert "ERROR" not in worker.output
+    worker = ending(Worker(tmp_path / "worker", urls["worker"], queues="simulation,browser.chrome", options=()))
+    flower = Flower(urls["flower"], tmp_path)
+    try:
+        client = FarmClient(urls["client"])
+        client.at_work(worker)
+        batch = client.publish_specs([*map(simulated, map(str, range(20))), killed_once()], ("simulated",))
+        until(lambda: client.is_finished(batch), 60, lambda: worker.output[-3000:])
+        assert client.outcomes(batch) == {"passed": 21}
+        assert [verdict.test for verdict in client.verdicts(batch) if verdict.recovered] == ["killed-once"]
+        assert {one.test for one in client.backend.artefacts.of_batch(batch)} == {"killed-once"}
+        assert "ERROR" not in worker.output
+        cancelled = client.publish(300)
+        client.backend.store.cancel(cancelled)
+        until(lambda: client.is_finished(cancelled), 60)
+
+        until(lambda: re.search(r'flower_events_total\{[^}]*worker="sim@test"', flower.get("/metrics")))
+        assert "breakwater_up 1.0" in flower.get("/metrics")
+        assert flower.order("force_open", "browser:chrome")[0] == 200
+        assert client.backend.registry.states("browser:chrome")["browser:chrome"].state == "forced_open"
+        control = subprocess.run(
+            [sys.executable, "-m", "celery", "--app", "jobs", "inspect", "ping"],
+            env={"PATH": os.environ["PATH"], "BREAKWATER_REDIS_URL": urls["flower"]}, cwd=tmp_path,
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert "sim@test: OK" in control.stdout, control.stdout + control.stderr
+    finally:
+        flower.stop()
     assert tester.acl_log() == []
-    with pytest.raises(NoPermissionError):
-        client.backend.client.get("anything else")
-    with pytest.raises(NoPermissionError):
-        client.backend.client.publish("/0.celery.pidbox", "shutdown")
+
+    # And nothing else.
+    for user in PASSWORDS:
+        connection = RedisUrl.parse(urls[user]).client()
+        for command in (
+            "GET elsewhere", "SET elsewhere 1", "FLUSHALL", "KEYS *", "CONFIG GET requirepass", "CONFIG SET maxmemory 1",
+            "CLIENT LIST", "ACL LIST", "SHUTDOWN", "DEBUG SLEEP 0", "REPLICAOF NO ONE", "PUBLISH elsewhere 1",
+        ):  # fmt: skip
+            with pytest.raises(NoPermissionError):
+                connection.execute_command(*command.split())
+    of_client = client.backend.client
+    for forbidden in (("HGET", "unacked", "x"), ("PUBLISH", "/0.celery.pidbox", "x"), ("LPOP", "x.celery.pidbox")):
+        with pytest.raises(NoPermissionError):
+            of_client.execute_command(*forbidden)
     with pytest.raises(redis.AuthenticationError):
         redis.Redis("127.0.0.1", server.port, ssl=True, ssl_ca_certs=str(certificates.authority)).ping()
 
@@ -102,10 +147,15 @@ def test_a_farm_goes_on_when_its_sentinels_appoint_another_redis(tmp_path: Path,
     client = FarmClient(url)
     client.at_work(worker)
     batch = client.publish(200)
-    until(lambda: client.done(batch) > 5)
-    first.process.kill()
-    until(lambda: follower.role()[0] == b"master", why=lambda: sentinel.output)
-    until(lambda: client.is_finished(batch), 60, lambda: worker.output[-3000:])
+    waiting = Command(["wait", batch], tmp_path, {"BREAKWATER_REDIS_URL": url})
+    try:
+        until(lambda: client.done(batch) > 5 and "200 tests" in waiting.output)
+        first.process.kill()
+        until(lambda: follower.role()[0] == b"master", why=lambda: sentinel.output)
+        assert waiting.wait(60) == 0, waiting.output + worker.output[-3000:]
+    finally:
+        waiting.kill()
+    assert "Redis is back" in waiting.output
     assert client.outcomes(batch) == {"passed": 200}
 
 
