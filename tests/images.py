@@ -5,6 +5,7 @@ The base image stands in for Debian's own: debootstrap makes it, and it trusts t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -52,6 +53,7 @@ class Container(Program):
     ) -> None:
         """``volumes``: folders of this machine's that it may read, and where."""
         self._builder = builder
+        self._init: psutil.Process | None = None
         profile = ROOT / "docker/seccomp.json"
         self.name = builder.call(
             "from", "--pull-never", "--network", "host", "--cap-drop", "ALL", "--shm-size", "1g",
@@ -71,15 +73,17 @@ class Container(Program):
     @property
     def init(self) -> psutil.Process:
         """The container's process 1."""
-        found: list[psutil.Process] = []
+        if self._init is None:
+            until(self._find_init, 60, lambda: self.output)
+            assert self._init is not None
+        return self._init
 
-        def there() -> bool:
-            children = psutil.Process(self.process.pid).children(recursive=True)
-            found[:] = [child for child in children if child.name() == "tini"]
-            return bool(found)
-
-        until(there, 60, lambda: self.output)
-        return found[0]
+    def _find_init(self) -> bool:
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # what set the container up comes and goes
+                if child.name() == "tini":
+                    self._init = child
+        return self._init is not None
 
     def inside(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the container, as its user."""

@@ -1,8 +1,7 @@
-"""Folders that a switch names: told to be no good before anything runs, but made only when there is something to keep."""
+"""Folders that a switch names: told to be no good before anything runs, made when there is something to keep."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 

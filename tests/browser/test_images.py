@@ -1,4 +1,4 @@
-"""Each image is built as it stands and does its work: a real test on a real farm, seen healthy, stopped during a test."""
+"""Each image is built as it stands and does its work: a real test on a real farm, seen healthy, stopped in a test."""
 
 from __future__ import annotations
 

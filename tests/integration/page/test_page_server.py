@@ -11,7 +11,7 @@ from jobs.browsers.page_link import LinkClosed, PageLink
 from jobs.browsers.page_server import PageServer
 from jobs.browsers.protocol import Probe
 from jobs.browsers.talk_log import logger
-from tests.integration.page.sockets import ERROR, close_code, eventually, get, join
+from tests.integration.page.sockets import BOUND, ERROR, close_code, eventually, get, join
 
 
 def test_the_log_shows_the_talk_but_no_token_and_no_content(
