@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,18 @@ def test_every_file_is_a_part_of_the_base() -> None:
     assert {path.name for path in FOLDER.iterdir()} == used
     images = {image["name"].removeprefix("breakwater-") for image in kustomization["images"]}
     assert images <= targets().keys()
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_kustomize_makes_the_same_of_it() -> None:
+    ended = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, check=True, timeout=30)
+    made = {f"{one['kind']}/{one['metadata']['name']}": one for one in yaml.safe_load_all(ended.stdout)}
+    for name, one in made.items():
+        if one["kind"] != "Namespace":
+            assert one["metadata"].pop("namespace") == "breakwater", name
+        for container in one["spec"]["template"]["spec"]["containers"] if one["kind"] == "Deployment" else ():
+            container["image"] = container["image"].removesuffix(":0.1.0")
+    assert made == OBJECTS
 
 
 @pytest.mark.parametrize("name", WORKERS)
