@@ -53,7 +53,7 @@ worker_prefetch_multiplier = 1
 worker_send_task_events = True
 worker_hijack_root_logger = False
 worker_cancel_long_running_tasks_on_connection_loss = False
-# Seconds that a warm shutdown waits for the running test before it gives the test back.
+# Seconds that a soft shutdown waits for running tests to let go; the tests themselves are given back when it begins.
 worker_soft_shutdown_timeout = 10.0
 
 globals().update(celery_settings(settings()))

@@ -17,6 +17,8 @@ import redis
 
 from tests.farms import ROOT, FarmClient, RedisServer, Worker, answers, until
 
+PASSWORD = "of-operators"  # noqa: S105
+
 
 def blocks(page: str) -> list[str]:
     """The shell blocks of a page, in order."""
@@ -36,19 +38,34 @@ def run(script: str, env: Mapping[str, str | int], folder: Path) -> str:
     return ended.stdout
 
 
+def at(server: RedisServer) -> redis.Redis:
+    return redis.Redis(port=server.port, password=PASSWORD)
+
+
+def url_of(server: RedisServer) -> str:
+    return f"redis://:{PASSWORD}@127.0.0.1:{server.port}/0"
+
+
 @pytest.fixture
 def server(tmp_path: Path, ending: Any) -> RedisServer:
-    made: RedisServer = ending(RedisServer(tmp_path / "redis", "appendonly yes", "appendfsync always"))
-    until(lambda: answers(redis.Redis(port=made.port)))
+    made: RedisServer = ending(
+        RedisServer(tmp_path / "redis", f"requirepass {PASSWORD}", "appendonly yes", "appendfsync always")
+    )
+    until(lambda: answers(at(made)))
     return made
 
 
 def test_a_farm_comes_back_from_a_backup(tmp_path: Path, server: RedisServer, ending: Any) -> None:
     back_up, restore = blocks("backup.md")
     folder = tmp_path / "redis"
-    names = {"REDIS_PORT": server.port, "REDIS_DIR": folder, "BACKUP": tmp_path / "backup.tgz"}
-    worker = ending(Worker(tmp_path / "worker", server.url))
-    client = FarmClient(server.url)
+    names = {
+        "REDIS_PORT": server.port,
+        "REDISCLI_AUTH": PASSWORD,
+        "REDIS_DIR": folder,
+        "BACKUP": tmp_path / "backup.tgz",
+    }
+    worker = ending(Worker(tmp_path / "worker", url_of(server)))
+    client = FarmClient(url_of(server))
     client.at_work(worker)
     batch = client.publish(300)
     until(lambda: client.done(batch) > 20)
@@ -61,7 +78,7 @@ def test_a_farm_comes_back_from_a_backup(tmp_path: Path, server: RedisServer, en
     binary = shutil.which("redis-server") or "redis-server"
     again = subprocess.Popen([binary, folder / "redis.conf"], cwd=folder, stdout=subprocess.DEVNULL)
     try:
-        until(lambda: answers(redis.Redis(port=server.port)))
+        until(lambda: answers(at(server)))
         assert 20 < len(client.verdicts(batch)) <= at_backup + 300
         until(lambda: client.is_finished(batch), 60, lambda: worker.output[-3000:])
         assert client.outcomes(batch) == {"passed": 300}
@@ -72,12 +89,12 @@ def test_a_farm_comes_back_from_a_backup(tmp_path: Path, server: RedisServer, en
 
 def test_room_is_made_in_a_full_redis(tmp_path: Path, server: RedisServer) -> None:
     look, more, forget = blocks("redis-full.md")
-    client = FarmClient(server.url)
+    client = FarmClient(url_of(server))
     batch, other = client.publish(50), client.publish(50)
-    names = {"REDIS_PORT": server.port, "BATCH": batch}
+    names = {"REDIS_PORT": server.port, "REDISCLI_AUTH": PASSWORD, "BATCH": batch}
     assert "maxmemory_policy:noeviction" in run(look, names, tmp_path)
     run(more, names, tmp_path)
-    operator = redis.Redis(port=server.port)
+    operator = at(server)
     assert operator.config_get("maxmemory")["maxmemory"] == str(2 * 1024**3)
     assert "maxmemory 2gb" in (tmp_path / "redis/redis.conf").read_text(encoding="utf-8")
     run(forget, names, tmp_path)
@@ -88,10 +105,10 @@ def test_room_is_made_in_a_full_redis(tmp_path: Path, server: RedisServer) -> No
 def test_a_worker_is_drained_resumed_and_replaced(tmp_path: Path, server: RedisServer, ending: Any) -> None:
     drain, resume = blocks("draining.md")
     (replace,) = blocks("rolling-update.md")
-    old = ending(Worker(tmp_path / "old", server.url, "old"))
-    client = FarmClient(server.url)
+    old = ending(Worker(tmp_path / "old", url_of(server), "old"))
+    client = FarmClient(url_of(server))
     client.at_work(old)
-    names = {"BREAKWATER_REDIS_URL": server.url, "WORKER": old.name, "QUEUE": "simulation", "NEW": "new@test"}
+    names = {"BREAKWATER_REDIS_URL": url_of(server), "WORKER": old.name, "QUEUE": "simulation", "NEW": "new@test"}
     assert "they run nothing now" in run(drain, names, tmp_path)
     assert run(resume, names, tmp_path) == f"resumed: {old.name}\n"
 
