@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,7 +16,7 @@ from jobs.batch_mistakes import explain, several, unknown
 from jobs.batches.values import Priority
 from jobs.browsers.faults import is_possible
 from jobs.model_sources import add_sources, is_hub_name
-from jobs.models.catalogue import catalogue
+from jobs.models.catalogue import built_in_name, catalogue
 from jobs.own.table import OwnTestTable, own_tests
 from jobs.plan import DEFAULT_TIMEOUT, BadInput, Plan, PlannedFault, Selector, one_line
 from jobs.specs import FAULTS_OF_MODELS, Isolation, ModelSource, Platform
@@ -27,6 +27,8 @@ LARGEST_FILE = 1_000_000
 # Tests of one batch file.
 LARGEST_MATRIX = 1_000_000
 LONGEST_NAME = 100
+
+Chosen = TypeVar("Chosen", bound=Selector)
 
 
 class _Table(BaseModel):
@@ -70,8 +72,9 @@ def load_plan(path: Path) -> Plan:
         raise BadInput(
             f"{path.name}: matrix: missing; give a table with browsers, models and platforms, or a [[test]] of your own"
         )
-    matrix = given.matrix or _Matrix.model_construct(browsers=[], models=[], platforms=[])
     own = {source.name: source.model_copy(update=_found(path, source)) for source in given.model}
+    given = _with_full_names(given, own)
+    matrix = given.matrix or _Matrix.model_construct(browsers=[], models=[], platforms=[])
     wrong_elsewhere = add_sources(own, matrix.models, given.weights)
     tests, wrong_tests = own_tests(given.test, matrix.browsers)
     mistakes = [
@@ -103,6 +106,24 @@ def load_plan(path: Path) -> Plan:
     )
     _check_cells(path, plan)
     return plan
+
+
+def _with_full_names(given: _BatchFile, own: Collection[str]) -> _BatchFile:
+    """The same batch, with built-in models by their names in the catalogue. A name of the batch's own is its own."""
+
+    def full(model: str) -> str:
+        return model if model in own else built_in_name(model)
+
+    def with_full_name(selector: Chosen) -> Chosen:
+        return selector.model_copy(update={"model": selector.model and full(selector.model)})
+
+    matrix = given.matrix and given.matrix.model_copy(
+        update={
+            "models": list(map(full, given.matrix.models)),
+            "exclude": list(map(with_full_name, given.matrix.exclude)),
+        }
+    )
+    return given.model_copy(update={"matrix": matrix, "fault": list(map(with_full_name, given.fault))})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from jobs.batches.values import BatchHeader, Priority
-from jobs.models.catalogue import catalogue
+from jobs.models.catalogue import built_in_name, catalogue
 from jobs.specs import FaultKind, FaultSpec, Isolation, ModelSource, Platform, PythonTest, TestKind, TestSpec
 from recovery import BrowserType, ModelType
 
@@ -266,13 +266,14 @@ def matrix_plan(
     Raises:
         BadInput: no built-in model has the name.
     """
+    models = tuple(map(built_in_name, models))
     for model in models:
         if model not in catalogue():
             raise BadInput(f"unknown model {model!r}; allowed: {', '.join(catalogue())}")
     return Plan(
         name=name,
         browsers=tuple(browsers),
-        models=tuple(models),
+        models=models,
         platforms=tuple(platforms),
         allow=allow,
         faults=faults,

@@ -25,7 +25,7 @@ from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test, simulate_test
 from jobs.circuits import PROBE_SECONDS, farm_circuits
 from jobs.connections import connect
-from jobs.models import ModelInvalid, catalogue, entry_for, make_inputs
+from jobs.models import ModelInvalid, built_in_name, catalogue, entry_for, make_inputs
 from jobs.settings import settings
 from jobs.specs import Measurement, ModelSource, Platform, TestSpec
 from recovery import (
@@ -265,7 +265,7 @@ class BrowserAutomationBridge:
         if isinstance(model, ModelSource):
             name, kind, own = model.name, model.type, model
         else:
-            name, own = model.rpartition("/")[2], None
+            name, own = built_in_name(model.rpartition("/")[2]), None
             if name not in catalogue():
                 raise TestFailure(f"unknown model {model!r}: use one of {', '.join(catalogue())}, or a ModelSource")
             kind = catalogue()[name].type

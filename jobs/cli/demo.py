@@ -13,6 +13,7 @@ from jobs.cli.batch_run import run_plan
 from jobs.cli.endings import exit_code
 from jobs.cli.folders import check_folder
 from jobs.cli.views import view_for
+from jobs.models.catalogue import built_in_name
 from jobs.plan import Plan, PlannedFault, matrix_plan
 from jobs.specs import FaultKind, Platform
 from recovery import BrowserType
@@ -53,7 +54,7 @@ def demo(
 ) -> int:
     """Run real model tests in real browsers, break three of them, and watch them recover."""
     browsers = (BrowserType(browser),) if browser else BROWSERS
-    models = (model,) if model else MODELS
+    models = (built_in_name(model),) if model else MODELS
     platforms = (Platform(platform),) if platform else PLATFORMS
     check_folder(log_dir)
     console = Console()

@@ -104,6 +104,7 @@ class _CatalogueModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: ModelType
+    also: tuple[str, ...] = Field(default=(), description="shorter names that people type for it")
     hub: _CatalogueHub | None = None
     description: str
     parts: tuple[_CataloguePart, ...] = Field(min_length=1)
@@ -135,6 +136,18 @@ def catalogue() -> Mapping[str, ModelEntry]:
     """The built-in models, by name."""
     file = _catalogue_file()
     return MappingProxyType({name: model.entry(name, file.tolerance) for name, model in file.models.items()})
+
+
+def built_in_name(typed: str) -> str:
+    """A built-in model's name as the catalogue has it, for one that somebody typed: ``CLIP``, ``wav2vec2``. Any other
+    name comes back as it is.
+    """
+    return _typed_names().get(typed.lower(), typed)
+
+
+@cache
+def _typed_names() -> Mapping[str, str]:
+    return {short: name for name, model in _catalogue_file().models.items() for short in (name, *model.also)}
 
 
 def entry_for(spec: TestSpec) -> ModelEntry:

@@ -45,7 +45,7 @@ def breakwater(tmp_path: Path, redis_server: RedisServer, redis_client: redis.Re
     ("content", "named"),
     [
         (batch(browsers='browsers = ["chrom"]'), ["matrix.browsers[0]", "'chrom'", "chrome", "firefox"]),
-        (batch(models='models = ["bert-base"]'), ["matrix.models[0]", "'bert-base'", "bert-base-uncased"]),
+        (batch(models='models = ["bart-base"]'), ["matrix.models[0]", "'bart-base'", "bert-base-uncased"]),
         (batch(platforms='platforms = ["webgl"]'), ["matrix.platforms[0]", "'webgl'", "webgpu", "wasm"]),
         (batch(browsers="browsers = []"), ["matrix.browsers"]),
         (batch() + "colour = 1\n", ["matrix.colour", "browsers"]),
@@ -79,7 +79,7 @@ def test_a_bad_batch_file_is_one_line_and_enqueues_nothing(
         ["run", "--quick", "--report-json", "no/such/folder/report.json"],
         ["run", "--quick", "--artefacts", "batch.toml/kept"],
         ["run", "--quick", "--workers", "0"],
-        ["demo", "--model", "bert"],
+        ["demo", "--model", "gpt-17"],
         ["dmo"],
     ],
     ids=" ".join,

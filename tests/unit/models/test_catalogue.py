@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from jobs.models import ModelFileMissing, UnknownModel, catalogue, entry_for, make_inputs, measure_native
+from jobs.models import (
+    ModelFileMissing,
+    UnknownModel,
+    built_in_name,
+    catalogue,
+    entry_for,
+    make_inputs,
+    measure_native,
+)
 from jobs.models.make_tiny import TINY, write
 from jobs.models.reference import model_inputs
 from jobs.models.tiny_graphs import TINY_GRAPHS
@@ -93,6 +101,18 @@ def test_an_unknown_model_is_told_with_what_is_allowed() -> None:
     assert "\n" not in message
     assert "'gpt-17'" in message
     assert all(name in message for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("bert", "bert-base-uncased"), ("T5", "t5-small"), ("LLAMA", "llama"), ("vit", "vit-base-patch16-224"),
+        ("ViT-Base-Patch16-224", "vit-base-patch16-224"), ("whisper", "whisper-tiny"), ("Wav2Vec2", "wav2vec2-base"),
+        ("CLIP", "clip-vit-base-patch32"), ("LLaVA", "llava"), ("gpt-17", "gpt-17"), ("owner/CLIP", "owner/CLIP"),
+    ],
+)  # fmt: skip
+def test_a_built_in_model_answers_to_what_people_type(typed: str, name: str) -> None:
+    assert built_in_name(typed) == name
 
 
 def test_a_model_of_the_users_own_has_its_file_and_tolerance() -> None:

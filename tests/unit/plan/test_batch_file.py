@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobs.batch_file import load_plan
 from jobs.models import catalogue
-from jobs.plan import BadInput
+from jobs.plan import BadInput, Plan
 from jobs.specs import FaultKind, Platform
 from recovery import BrowserType, ModelType
 
@@ -68,6 +68,16 @@ def test_a_matrix_is_spelled_out(tmp_path: Path) -> None:
     assert plan.policy_overrides == {"max_attempts": 3}
 
 
+def test_short_names_mean_built_in_models_unless_the_batch_has_one_of_that_name(tmp_path: Path) -> None:
+    short = GOOD.replace('"bert-base-uncased", "mine"', '"wav2vec2", "clip", "CLIP"').replace('"mine"', '"clip"')
+    plan = load(tmp_path, short.replace('platform = "webgpu" }', 'model = "Wav2Vec2" }'))
+    assert isinstance(plan, Plan)
+    assert plan.models == ("wav2vec2-base", "clip", "clip-vit-base-patch32")
+    assert plan.exclude[0].model == "wav2vec2-base"
+    assert plan.faults[0].model == "clip"
+    assert {test.model for test in plan.tests() if test.own_model} == {"clip"}
+
+
 def test_switches_narrow_a_plan_or_say_that_nothing_is_left(tmp_path: Path) -> None:
     plan = load(tmp_path, GOOD)
     assert plan.only(browsers=[BrowserType.FIREFOX]).total == 2 * 2
@@ -81,7 +91,7 @@ def test_switches_narrow_a_plan_or_say_that_nothing_is_left(tmp_path: Path) -> N
     [
         (('"chrome", "firefox"', '"chrom"'), ["matrix.browsers[0]", "'chrom'", "'chrome'", "safari"]),
         (('"webgpu", "wasm"]', '"webgl"]'), ["matrix.platforms[0]", "'webgl'", "wasm"]),
-        (('"bert-base-uncased", "mine"', '"bert"'), ["matrix.models[0]", "'bert'", "mine", *catalogue()]),
+        (('"bert-base-uncased", "mine"', '"bart"'), ["matrix.models[0]", "'bart'", "mine", *catalogue()]),
         (('browsers = ["chrome", "firefox"]', "browsers = []"), ["matrix.browsers", "at least one"]),
         (("timeout = 5", "timeout = 0"), ["timeout", "0"]),
         (("repeat = 2", "repeat = 0"), ["repeat", "0"]),
