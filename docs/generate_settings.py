@@ -19,7 +19,8 @@ Environment variables, read once by each process. Written from `jobs/settings.py
 """
 _TAIL = """
 Besides: `SELENIUM_BRIDGE_LOG_LEVEL=DEBUG` shows the talk with the page, `RECOVERY_STRATEGY_DEBUG=1` explains each
-classification and decision, `CIRCUIT_BREAKER_VERBOSE=1` each circuit's; all in the workers' logs.
+classification and decision, `CIRCUIT_BREAKER_VERBOSE=1` each circuit's; all in the workers' logs. Those of an
+embedded farm then also go to the command's stderr, unless `--log-dir` keeps them.
 `BREAKWATER_TRACEBACK=1` shows where a defect of ours is. Celery's own settings are in `celeryconfig.py`.
 """
 

@@ -19,6 +19,7 @@ from typing import Self
 
 import redis
 
+from jobs import log_echo
 from jobs.ports import free_port
 from jobs.processes import OwnedProcess
 from jobs.routing import SIMULATION_QUEUE, browser_queue
@@ -51,7 +52,8 @@ class Farm:
         Args:
             browsers: one worker node each; a browser named twice gets two.
             concurrency: sessions (worker processes) a node.
-            log_dir: where the workers' logs are kept, made if need be; ``None``: they vanish with the farm.
+            log_dir: where the workers' logs are kept, made if need be; ``None``: they vanish with the farm, and are
+                passed on to our stderr if a debug switch is set.
             env: the workers' environment; ``None``: ours.
         """
         self._queues = _nodes(browsers)
@@ -66,6 +68,7 @@ class Farm:
         self._alone = {"BREAKWATER_GATHERING_SECONDS": "0"} if len(self._queues) == 2 else {}  # with simulation's
         self._port = free_port()
         self._folder: Path | None = None
+        self._echo = log_echo.LogEcho() if log_dir is None and log_echo.is_asked(self._env) else None
 
     @property
     def url(self) -> str:
@@ -102,6 +105,7 @@ class Farm:
             FarmFailure: a part died so often that it won't live.
         """
         revived = []
+        self._pass_logs_on()
         if not self._redis[-1].alive():
             self._count_restart("redis", self._redis[-1])
             self._start_redis()
@@ -116,10 +120,15 @@ class Farm:
 
     def stop(self) -> None:
         """End everything; returns when nothing is left."""
+        self._pass_logs_on()
         for part in (*self._workers.values(), *reversed(self._redis)):
             part.stop()
         self._workers.clear()
         self._redis.clear()
+
+    def _pass_logs_on(self) -> None:
+        if self._echo is not None:
+            self._echo.look(self._workers)
 
     def _count_restart(self, name: str, part: OwnedProcess) -> None:
         now = time.monotonic()

@@ -52,7 +52,7 @@ def run(tmp_path: Path, hub: Mirror) -> Iterator[Command]:
     (tmp_path / "batch.toml").write_text(BATCH.format(url=hub.url), encoding="utf-8")
     environment = {
         "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hub"), "HF_HUB_DISABLE_XET": "1",
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"), "SELENIUM_BRIDGE_LOG_LEVEL": "DEBUG",
     }  # fmt: skip
     command = Command(["run", "batch.toml", "--report-json", "report.json"], tmp_path, environment)
     yield command
@@ -70,3 +70,8 @@ def test_real_models_are_fetched_pinned_run_and_verified(run: Command, tmp_path:
         "bert-base-uncased": "hub", "t5-small": "hub", "someone/pictures": "hub", "by-address": "file",
     }  # fmt: skip
     assert all(verdict["measurement"]["max_abs_error"] < 1e-4 for verdict in verdicts.values())
+    # The talk with the page was asked for: it is on the command's own screen, without anybody's secret.
+    talk = [line for line in run.output.splitlines() if line.startswith("chrome: ")]
+    for said in ("page sent hello", "sent the page", "page sent result"):
+        assert any("DEBUG" in line and said in line for line in talk), run.output
+    assert "secret=x" not in run.output
