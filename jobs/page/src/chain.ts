@@ -25,6 +25,7 @@ export interface Building {
   enter(phase: PagePhase): void;
   /** Bytes of all files so far, and how many there will be; null: unknown. */
   report(done: number, total: number | null): void;
+  /** Of fetching too: a device that dies meanwhile is told at once, not when the last file has come. */
   orFail<T>(work: Promise<T>): Promise<T>;
 }
 
@@ -62,11 +63,11 @@ export class Chain {
     const counted = counter(building.report);
     const links: Link[] = [];
     enter("load");
-    const all = building.loading === "parallel" ? await Promise.all(parts.map((part) => fetchPart(part, counted))) : undefined;
+    const all = building.loading === "parallel" ? await orFail(Promise.all(parts.map((part) => fetchPart(part, counted)))) : undefined;
     try {
       for (const [index, part] of parts.entries()) {
         if (all === undefined) enter("load");
-        const files = all?.[index] ?? (await fetchPart(part, counted));
+        const files = all?.[index] ?? (await orFail(fetchPart(part, counted)));
         if (all !== undefined) delete all[index]; // the session has a copy of its own
         enter("create");
         const externalData = files.weights.length > 0 ? { externalData: files.weights } : {};
