@@ -1,16 +1,19 @@
-"""Remote browsers: a chromedriver that somebody else started, behind a proxy that wants a password, elsewhere."""
+"""Remote browsers: a chromedriver of another's behind a proxy with a password, at another port or in another net."""
 
 from __future__ import annotations
 
 import base64
 import logging
+import os
 import re
 import shutil
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -51,23 +54,34 @@ async def serve(reader, writer):
     to_writer.write(head)
     await asyncio.gather(pipe(reader, to_writer), pipe(to_reader, writer))
 async def main():
-    async with await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1])) as server:
+    async with await asyncio.start_server(serve, sys.argv[4], int(sys.argv[1])) as server:
         print("serving", flush=True); await server.serve_forever()
 asyncio.run(main())
 """
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where it runs, and the addresses by which it and we are reached from the other side."""
+
+    within: tuple[str, ...]
+    theirs: str
+    ours: str
+
+
 class Elsewhere:
     """A chromedriver of another's, and a proxy before it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, place: Place) -> None:
+        self.place = place
         chromedriver = shutil.which("chromedriver")
         assert chromedriver is not None, "run `make setup`"
         port, self.port = free_port(), free_port()
         token = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
-        self.driver = OwnedProcess([chromedriver, f"--port={port}"], scratch=ScratchFolder(root))
+        self.driver = OwnedProcess([*place.within, chromedriver, f"--port={port}"], scratch=ScratchFolder(root))
         self.proxy = OwnedProcess(
-            ["python3", "-c", PROXY, str(self.port), str(port), token], scratch=ScratchFolder(root)
+            [*place.within, "python3", "-c", PROXY, str(self.port), str(port), token, place.theirs],
+            scratch=ScratchFolder(root),
         )
         self.driver.start()
         self.proxy.start()
@@ -76,7 +90,7 @@ class Elsewhere:
 
     @property
     def url(self) -> str:
-        return f"http://user:{PASSWORD.replace('/', '%2F')}@127.0.0.1:{self.port}"
+        return f"http://user:{PASSWORD.replace('/', '%2F')}@{self.place.theirs}:{self.port}"
 
     def browsers(self) -> list[psutil.Process]:
         """Main processes of the browsers that run there; its driver leaves dead ones unreaped."""
@@ -99,10 +113,42 @@ def own_address() -> str:
         return str(probe.getsockname()[0])
 
 
+@contextmanager
+def another_network() -> Iterator[Place]:
+    """A network namespace, with a cable to ours."""
+    name, ours, theirs = f"bw{os.getpid()}", "10.213.7.1", "10.213.7.2"
+    there = ("-n", name)
+    try:
+        for arguments in (
+            ("netns", "add", name),
+            ("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name),
+            ("address", "add", f"{ours}/30", "dev", name),
+            ("link", "set", name, "up"),
+            (*there, "address", "add", f"{theirs}/30", "dev", "eth0"),
+            (*there, "link", "set", "eth0", "up"),
+            (*there, "link", "set", "lo", "up"),
+        ):
+            done = subprocess.run(["ip", *arguments], check=False, capture_output=True, text=True, timeout=10)
+            if done.returncode:
+                pytest.skip(f"no other network can be made here: {done.stderr.strip()}")
+        yield Place(("ip", "netns", "exec", name), theirs, ours)
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True, timeout=10)
+
+
+@pytest.fixture(scope="module", params=["another port", pytest.param("another network", marks=pytest.mark.night)])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    if request.param == "another port":
+        yield Place((), "127.0.0.1", own_address())
+        return
+    with another_network() as made:
+        yield made
+
+
 @pytest.fixture(scope="module")
-def elsewhere() -> Iterator[Elsewhere]:
+def elsewhere(place: Place) -> Iterator[Elsewhere]:
     with tempfile.TemporaryDirectory(prefix="bw") as folder:
-        there = Elsewhere(Path(folder))
+        there = Elsewhere(Path(folder), place)
         yield there
         there.stop()
 
@@ -114,7 +160,7 @@ def pool(elsewhere: Elsewhere) -> Iterator[SessionPool]:
         remote_url_chrome=SecretStr(elsewhere.url),
         remote_capabilities={"goog:chromeOptions": {"args": ["--no-sandbox"]}},
         page_host="0.0.0.0",  # noqa: S104
-        page_url=f"http://{own_address()}:{{port}}",
+        page_url=f"http://{elsewhere.place.ours}:{{port}}",
         gpu="software",
     )
     pool = SessionPool(config)
@@ -189,7 +235,7 @@ def test_no_log_message_or_artefact_holds_the_password(
     told: list[str] = []
     wrong = elsewhere.url.replace("user:", "nobody:")
     for url in (elsewhere.url, wrong, elsewhere.url.replace(str(elsewhere.port), "1")):
-        config = Settings(remote_url_chrome=SecretStr(url), gpu="software")
+        config = Settings(remote_url_chrome=SecretStr(url), page_url=f"http://{elsewhere.place.ours}:1", gpu="software")
         assert BrowserType.CHROME in installed_browsers(config)
         told += [repr(config), str(config), repr(launch_for(BrowserType.CHROME, config, Adjustments()))]
         pool = SessionPool(config)
