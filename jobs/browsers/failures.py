@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from selenium.common.exceptions import WebDriverException
+from urllib3.exceptions import HTTPError
+from websocket import WebSocketException
+
+from jobs.browsers.page_link import LinkClosed
 from jobs.specs import Measurement, OwnRun
 from recovery import BrowserFailure, Evidence, FailureType, categorize_browser_failure
 from recovery.failures import InternalFailure
+
+# What talking with a driver, a browser or a page may raise.
+LINE_ERRORS = (WebDriverException, WebSocketException, HTTPError, OSError, LinkClosed, TimeoutError)
 
 _CLASSES = {kind.failure_type: kind for kind in BrowserFailure.__subclasses__()}
 

@@ -8,22 +8,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
-from urllib3.exceptions import HTTPError
-from websocket import WebSocketException
 
-from jobs.browsers.failures import as_failure
+from jobs.browsers.contexts import Context, Contexts
+from jobs.browsers.driver_line import QUESTION_TIMEOUT
+from jobs.browsers.failures import LINE_ERRORS, as_failure
 from jobs.browsers.page_link import PageLink
-from jobs.browsers.profiles import Profile, Profiles
-from jobs.browsers.session import QUESTION_TIMEOUT, BrowserSession
+from jobs.browsers.session import BrowserSession
 from jobs.specs import Isolation
 from recovery import Phase
 from recovery.failures import ApiFailure
 
 # BiDi's name for the profile that a browser starts with.
 _DEFAULT = "default"
-_ERRORS = (WebDriverException, WebSocketException, HTTPError, OSError)
 
 
 @contextlib.contextmanager
@@ -36,48 +33,46 @@ def own_harness(session: BrowserSession, isolation: Isolation) -> Iterator[None]
     if isolation is not Isolation.CONTEXT:
         yield
         return
-    profiles = _profiles(session)
-    if profiles is None:
+    contexts = _contexts(session)
+    if contexts is None:
         with own_tab(session, isolation), session.second_harness():
             yield
     else:
-        with _own_profile(session, profiles) as bring, session.second_harness(bring):
-            with contextlib.suppress(*_ERRORS):  # then the next test will hear of it
-                profiles.prepare()
+        with _own_context(session, contexts) as bring, session.second_harness(bring):
+            with contextlib.suppress(*LINE_ERRORS):  # then the next test will hear of it
+                contexts.prepare()
             yield
 
 
-def _profiles(session: BrowserSession) -> Profiles | None:
+def _contexts(session: BrowserSession) -> Contexts | None:
     try:
-        return session.profiles
-    except _ERRORS as error:
+        return session.contexts
+    except LINE_ERRORS as error:
         session.spoil()
         raise as_failure(error, session.evidence(Phase.NAVIGATE)) from error
 
 
 @contextlib.contextmanager
-def _own_profile(session: BrowserSession, profiles: Profiles) -> Iterator[Callable[[], tuple[PageLink, str]]]:
-    """As ``own_tab`` with isolation ``context``, but of pages that may be loaded already: gives what brings one."""
-    driver = session.driver
-    home = driver.current_window_handle
-    taken: list[Profile] = []
+def _own_context(session: BrowserSession, contexts: Contexts) -> Iterator[Callable[[], tuple[PageLink, str]]]:
+    """As ``own_tab`` with isolation ``context``, but of pages that may be loaded already: gives what brings one.
+
+    WebDriver is not asked anything: that would take longer than all the rest.
+    """
+    taken: list[Context] = []
 
     def bring() -> tuple[PageLink, str]:
-        profile, window = profiles.take()
-        taken.append(profile)
-        return profile.link, window
+        context, window = contexts.take()
+        taken.append(context)
+        return context.link, window
 
     try:
         yield bring
     finally:
         try:
-            with session.patience(QUESTION_TIMEOUT):
-                went = driver.current_window_handle != home
-                for profile in taken:
-                    profiles.remove(profile)
-                if went:
-                    driver.switch_to.window(home)
-        except _ERRORS:
+            for context in taken:
+                contexts.remove(context)
+            session.go_home()
+        except LINE_ERRORS:
             session.spoil(stuck=True)
 
 
@@ -92,21 +87,21 @@ def own_tab(session: BrowserSession, isolation: Isolation) -> Iterator[WebDriver
     """
     driver = session.driver
     try:
-        if (profiles := session.profiles) is not None:
-            profiles.drop()  # a window that the test would see
+        if (contexts := session.contexts) is not None:
+            contexts.drop()  # a window that the test would see
         home = driver.current_window_handle
-        session.set_waits()  # whatever an earlier test set
+        session.line.set_waits()  # whatever an earlier test set
         open_tab(driver, isolation)
-    except _ERRORS as error:
+    except LINE_ERRORS as error:
         session.spoil()
         raise as_failure(error, session.evidence(Phase.NAVIGATE)) from error
     try:
         yield driver
     finally:
         try:
-            with session.patience(QUESTION_TIMEOUT):
+            with session.line.patience(QUESTION_TIMEOUT):
                 leave(driver, home)
-        except _ERRORS:
+        except LINE_ERRORS:
             session.spoil(stuck=True)
 
 

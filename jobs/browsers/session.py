@@ -6,75 +6,40 @@ Every wait is bounded, every process is owned, and whatever goes wrong comes out
 from __future__ import annotations
 
 import contextlib
-import itertools
-import json
-import logging
-import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Final
 
 import psutil
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chromium.options import ChromiumOptions
 from selenium.webdriver.firefox.options import Options as FirefoxOptions
-from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.webdriver import WebDriver
-from urllib3.exceptions import HTTPError
-from websocket import WebSocketException
 
+from jobs.browsers.contexts import Contexts
 from jobs.browsers.devtools import DevTools, endpoint_of
-from jobs.browsers.failures import AttemptAborted, TestFailure, as_failure
+from jobs.browsers.driver_line import QUESTION_TIMEOUT, DriverLine
+from jobs.browsers.failures import LINE_ERRORS, as_failure
+from jobs.browsers.findings import attach_findings
 from jobs.browsers.launch import Launch
 from jobs.browsers.local_driver import LocalDriver
-from jobs.browsers.page_link import LinkClosed, PageLink
+from jobs.browsers.page_link import PageLink
 from jobs.browsers.page_server import PageServer
+from jobs.browsers.page_work import PageWork
 from jobs.browsers.parts import Part
-from jobs.browsers.profiles import Profiles
-from jobs.browsers.protocol import Capabilities, PageError, PagePhase, Probe, Result, Run
+from jobs.browsers.protocol import Capabilities, Result, Run
 from jobs.browsers.remote import RemoteDriver, trust_origin
 from jobs.browsers.tabs import replace_hung_tab
 from jobs.browsers.trace import Trace
 from jobs.browsers.watching import DriverEnd, Watch
 from jobs.browsers.wear import Wear, own_bytes
 from jobs.settings import Settings
-from jobs.specs import Platform
-from recovery import BrowserType, Evidence, PageEvent, Phase
-from recovery.failures import (
-    ApiFailure,
-    BrowserFailure,
-    ConnectionFailure,
-    CrashFailure,
-    GpuFailure,
-    ResourceExhaustionFailure,
-    TimeoutFailure,
-)
+from recovery import BrowserType, Evidence, Phase
+from recovery.failures import CrashFailure, TimeoutFailure
 
-# Seconds between two looks at the browser while a page works; how late a crash is seen.
-WATCH_INTERVAL: Final = 0.1
-# Seconds that WebDriver has to say what became of a page that fell silent.
-QUESTION_TIMEOUT: Final = 3.0
 # Seconds that a remote browser has to quit.
 QUIT_TIMEOUT: Final = 5.0
 # Seconds that a screenshot of a failed attempt may take.
 SCREENSHOT_TIMEOUT: Final = 2.0
-# Bytes of the driver's log that a failed attempt keeps: its end.
-MAX_DRIVER_LOG: Final = 16_000
-# Seconds between two looks at a BiDi answer; Selenium's own tenth of a second makes every command that slow.
-BIDI_POLL: Final = 0.005
-
-_OF_EVENT: dict[PageEvent, type[BrowserFailure]] = {
-    PageEvent.DEVICE_LOST: GpuFailure,
-    PageEvent.NO_ADAPTER: GpuFailure,
-    PageEvent.OUT_OF_MEMORY: ResourceExhaustionFailure,
-    PageEvent.BACKEND_UNAVAILABLE: ApiFailure,
-    PageEvent.ASSET_UNAVAILABLE: ConnectionFailure,
-}
-
-_ERRORS = (WebDriverException, WebSocketException, HTTPError, OSError, LinkClosed, TimeoutError)
-
-# It tells of every browser's end as of an error; we see those ourselves.
-logging.getLogger("websocket").setLevel(logging.CRITICAL)
 
 
 class BrowserSession:
@@ -100,21 +65,13 @@ class BrowserSession:
         self._launch = launch
         self._config = config
         self._server = server
-        self._ids = itertools.count(1)
-        self._client = ClientConfig(
-            remote_server_addr="http://127.0.0.1",
-            timeout=config.launch_timeout,  # type: ignore[arg-type]  # urllib3 takes a float
-            websocket_timeout=config.webdriver_timeout,
-            websocket_interval=BIDI_POLL,
-            # urllib3 would ask again by itself, and a hang would last four times as long.
-            init_args_for_pool_manager={"init_args_for_pool_manager": {"retries": False}},
-        )
+        self.line = DriverLine(config)
         self._end: DriverEnd = RemoteDriver(launch) if launch.remote_url else LocalDriver(launch, config)
-        self._driver: WebDriver | None = None
         self._window = ""
         self._elsewhere: str | None = None
+        self._strayed = False
         self._watch = Watch(launch.browser, self._end, config.heartbeat_timeout, self._ask_anything)
-        self._capabilities: Capabilities | None = None
+        self._work = PageWork(launch.browser, self._watch, config.webdriver_timeout, self._note)
 
     # Life
 
@@ -131,7 +88,7 @@ class BrowserSession:
             phase = Phase.NAVIGATE
             self._open_harness()
             self.trace.note("harness loaded")
-        except _ERRORS as error:
+        except LINE_ERRORS as error:
             failure = as_failure(error, self.evidence(phase))
             self.attach_findings()
             self.close()
@@ -142,18 +99,14 @@ class BrowserSession:
 
     def _start_driver(self) -> None:
         if isinstance(self._end, RemoteDriver):
-            self._end.introduce(self._client)
+            self._end.introduce(self.line.client)
             trust_origin(self._launch.options, self._server.origin)
-        self._client.remote_server_addr = self._end.start()
+        address = self._end.start()
         if self._bidi:
             self._launch.options.enable_bidi = True
-        self._driver = WebDriver(
-            self._client.remote_server_addr, options=self._launch.options, client_config=self._client
-        )
-        self._client.timeout = self._config.webdriver_timeout
-        self.set_waits()
-        self.version = str(self._driver.capabilities.get("browserVersion", ""))
-        self._window = self._driver.current_window_handle
+        driver = self.line.open(address, self._launch.options)
+        self.version = str(driver.capabilities.get("browserVersion", ""))
+        self._window = driver.current_window_handle
         self._end.browser_started()
 
     def _open_harness(self, bring: Callable[[], tuple[PageLink, str]] | None = None) -> None:
@@ -173,7 +126,7 @@ class BrowserSession:
             BrowserFailure: the browser can't give one: it is dead, or a hung page can't be left behind in it.
         """
         try:
-            if self._driver is None or self._watch.link is None:
+            if self.line.driver is None or self._watch.link is None:
                 raise CrashFailure("the session was not started", self.evidence(Phase.NAVIGATE))
             self._watch.look_at_processes(Phase.NAVIGATE)
             if self._stuck:
@@ -182,20 +135,19 @@ class BrowserSession:
             if not (hangs and self._replace_hung_page()):
                 self._open_harness()
             self._spoiled = False
-        except _ERRORS as error:
+        except LINE_ERRORS as error:
             raise as_failure(error, self.evidence(Phase.NAVIGATE)) from error
 
     def _replace_hung_page(self) -> bool:
         """Leave the page behind with its process. False: no process hangs, so the page may be left as usual."""
         if self._launch.remote_url or self.browser in {BrowserType.WEBKIT, BrowserType.SAFARI}:
             raise self._cannot_leave()
-        assert self._driver is not None
         hung, self._watch.link = self._watch.link, self._server.open_link()
         if hung is not None:
             hung.close()
-        if not replace_hung_tab(self._driver, self._end.browser, self._watch.link.page_url, QUESTION_TIMEOUT):
+        if not replace_hung_tab(self.driver, self._end.browser, self._watch.link.page_url, QUESTION_TIMEOUT):
             return False
-        self._window = self._driver.current_window_handle
+        self._window = self.driver.current_window_handle
         self._watch.link.wait_hello(self._config.webdriver_timeout)
         return True
 
@@ -215,12 +167,12 @@ class BrowserSession:
     def close(self) -> None:
         """End browser and driver, profile and page. Nobody is asked, but a remote browser, shortly."""
         self._close_link()
-        if (profiles := self.__dict__.get("profiles")) is not None:
-            profiles.close()
-        if self._launch.remote_url and self._driver is not None:
-            with contextlib.suppress(*_ERRORS), self.patience(QUIT_TIMEOUT):
-                self._driver.quit()
-            self._driver = None
+        if (contexts := self.__dict__.get("contexts")) is not None:
+            contexts.close()
+        if self._launch.remote_url and self.line.driver is not None:
+            with contextlib.suppress(*LINE_ERRORS), self.line.patience(QUIT_TIMEOUT):
+                self.line.driver.quit()
+            self.line.driver = None
         self._end.stop()
 
     def _close_link(self) -> None:
@@ -237,9 +189,9 @@ class BrowserSession:
         Raises:
             CrashFailure: the session was not started, or its start failed.
         """
-        if self._driver is None:
+        if self.line.driver is None:
             raise CrashFailure("the session was not started", self.evidence(Phase.RUN))
-        return self._driver
+        return self.line.driver
 
     @property
     def lacks_bidi(self) -> bool:
@@ -247,7 +199,7 @@ class BrowserSession:
         return isinstance(self._launch.options, ChromiumOptions) and not self._bidi
 
     @cached_property
-    def profiles(self) -> Profiles | None:
+    def contexts(self) -> Contexts | None:
         """Chromium's, with harnesses of their own; None: it is another browser, or not on this machine.
 
         Raises:
@@ -256,23 +208,7 @@ class BrowserSession:
         endpoint = None if self._launch.remote_url else endpoint_of(self.driver.capabilities)
         if endpoint is None:
             return None
-        return Profiles(DevTools(endpoint, self._config.webdriver_timeout), self._server.open_link)
-
-    def set_waits(self) -> None:
-        """No command waits longer than we would for its answer."""
-        self.driver.implicitly_wait(0)
-        self.driver.set_page_load_timeout(self._config.webdriver_timeout)
-        self.driver.set_script_timeout(self._config.webdriver_timeout)
-
-    @property
-    def command_seconds(self) -> float:
-        """How long a command may take: what the browser itself waits for, and its answer."""
-        return self._config.webdriver_timeout + QUESTION_TIMEOUT
-
-    @property
-    def address(self) -> str:
-        """Where the driver listens."""
-        return str(self._client.remote_server_addr)
+        return Contexts(DevTools(endpoint, self._config.webdriver_timeout), self._server.open_link)
 
     @property
     def harness_is_heard(self) -> bool:
@@ -306,7 +242,7 @@ class BrowserSession:
         try:
             try:
                 self._open_harness(bring)
-            except _ERRORS as error:
+            except LINE_ERRORS as error:
                 raise as_failure(error, self.evidence(Phase.NAVIGATE)) from error
             yield
         finally:
@@ -322,42 +258,7 @@ class BrowserSession:
         Raises:
             ConnectionFailure: there is none: the session is not started, or closed.
         """
-        if self._watch.link is None:
-            raise ConnectionFailure("the session has no page", self.evidence(Phase.RUN))
-        return self._watch.link
-
-    def attach_findings(self) -> None:
-        """Give the trace what can be found now: driver's log, page's complaints, messages, and a screenshot if the
-        page may still be drawn. Takes at most ``SCREENSHOT_TIMEOUT`` seconds and never raises. Once for each trace."""
-        if not self.trace.opened_for_findings():
-            return
-        self.trace.attach("driver.log", self._end.log_tail(MAX_DRIVER_LOG))
-        if self._watch.link is not None:
-            complaints = [f"{log.level} ({log.source}): {log.text}" for log in self._watch.link.take_logs()]
-            self.trace.attach("console.log", "\n".join(complaints))
-            self.trace.attach("page-messages.jsonl", "\n".join(map(json.dumps, self._watch.link.talk())))
-        evidence = self.evidence(Phase.RUN)
-        hopeless = evidence.browser_alive is False or evidence.browser_stopped or self._end.stopped
-        if self._driver is None or evidence.driver_alive is False or hopeless or self._watch.pulse_stopped:
-            return
-        with contextlib.suppress(*_ERRORS), self.patience(SCREENSHOT_TIMEOUT):
-            if self._elsewhere is not None:
-                self._driver.switch_to.window(self._elsewhere)
-            self.trace.attach("screenshot.png", self._driver.get_screenshot_as_png())
-
-    @contextlib.contextmanager
-    def patience(self, seconds: float) -> Iterator[None]:
-        """WebDriver has so long for a command meanwhile."""
-        before, self._client.timeout = self._client.timeout, seconds
-        bidi = None if self._driver is None else self._driver._websocket_connection
-        if bidi is not None:
-            bidi.response_wait_timeout = seconds
-        try:
-            yield
-        finally:
-            self._client.timeout = before
-            if bidi is not None:
-                bidi.response_wait_timeout = self._config.webdriver_timeout
+        return self._work.link
 
     def capabilities(self) -> Capabilities:
         """What this browser can really do: its page was asked, once a session.
@@ -365,28 +266,7 @@ class BrowserSession:
         Raises:
             BrowserFailure: the page could not be asked, or did not answer.
         """
-        if self._capabilities is None:
-            probe = Probe(id=f"probe-{next(self._ids)}")
-            deadline = time.monotonic() + self._config.webdriver_timeout
-            try:
-                self.link.send(probe)
-                while True:
-                    answer = self.link.receive(WATCH_INTERVAL)
-                    if isinstance(answer, Capabilities) and answer.id == probe.id:
-                        self._capabilities = answer
-                        break
-                    if isinstance(answer, PageError) and answer.id == probe.id:
-                        raise self._page_failure(answer)
-                    self._watch.look(self.link, deadline)
-            except _ERRORS as error:
-                raise as_failure(error, self.evidence(Phase.RUN)) from error
-            self.trace.note("capabilities asked")
-        return self._capabilities
-
-    def withdraw_offers(self) -> None:
-        """Take back the files that the page was offered."""
-        if self._watch.link is not None:
-            self._watch.link.withdraw_all()
+        return self._work.capabilities()
 
     def run_model(self, run: Callable[[str], Run], timeout: float, should_stop: Callable[[], bool]) -> Result:
         """Run a model in the page and watch it meanwhile. ``run`` makes the command, given its id.
@@ -399,53 +279,50 @@ class BrowserSession:
         self.tests += 1
         # What a failure leaves in the page is unknown: unless the run ends with an answer, a new page must come.
         self._spoiled = True
-        deadline = time.monotonic() + timeout
-        command = run(f"run-{next(self._ids)}")
-        self._watch.parts.begin()
-        try:
-            self._watch.look_at_processes(Phase.RUN)
-            if command.platform is Platform.WEBNN:
-                self._require_webnn(command)
-            self.link.send(command)
-            self.trace.note("run sent", id=command.id, platform=command.platform.value)
-            while True:
-                answer = self.link.receive(WATCH_INTERVAL)
-                if isinstance(answer, Result | PageError) and answer.id == command.id:
-                    if isinstance(answer, Result):
-                        self._spoiled = False
-                        return answer
-                    raise self._page_failure(answer)
-                if should_stop():
-                    raise AttemptAborted("the attempt's result is wanted no more")
-                # After progress too: a page that talks for ever has no more time than others.
-                self._watch.look(self.link, deadline)
-        except _ERRORS as error:
-            self._watch.look_at_processes(Phase.RUN)
-            raise as_failure(error, self.evidence(Phase.RUN)) from error
+        result = self._work.run(run(self._work.new_id()), timeout, should_stop)
+        self._spoiled = False
+        return result
 
-    def _require_webnn(self, command: Run) -> None:
-        """A browser without it is told from what it said before; nothing is loaded to find out again."""
-        webnn = self.capabilities().webnn
-        if command.options.webnn_device not in webnn.devices:
-            raise ApiFailure(
-                f"{self.browser.value} gives no WebNN context for {command.options.webnn_device}: {webnn.missing}",
-                self.evidence(Phase.LOAD).model_copy(update={"page_event": PageEvent.BACKEND_UNAVAILABLE}),
-            )
+    def withdraw_offers(self) -> None:
+        """Take back the files that the page was offered."""
+        if self._watch.link is not None:
+            self._watch.link.withdraw_all()
 
-    def _page_failure(self, error: PageError) -> Exception:
-        kind = _OF_EVENT.get(error.kind)
-        if kind is None:
-            return TestFailure(error.message)
-        phase = Phase.LOAD if error.phase is PagePhase.LOAD else Phase.RUN
-        return kind(error.message, self.evidence(phase).model_copy(update={"page_event": error.kind}))
+    def attach_findings(self) -> None:
+        """Give the trace what can be found now. Takes at most ``SCREENSHOT_TIMEOUT`` seconds and never raises."""
+        attach_findings(self.trace, self._end, self._watch, self._screenshot if self.line.driver else None)
+
+    def _screenshot(self) -> bytes:
+        with self._in_page(SCREENSHOT_TIMEOUT) as driver:
+            return driver.get_screenshot_as_png()
 
     def _ask_anything(self) -> None:
         """A question that WebDriver answers at once if the page's main thread does."""
-        assert self._driver is not None
-        with self.patience(QUESTION_TIMEOUT):
+        with self._in_page(QUESTION_TIMEOUT) as driver:
+            driver.execute_script("return 1")
+
+    @contextlib.contextmanager
+    def _in_page(self, seconds: float) -> Iterator[WebDriver]:
+        """The driver, in the window of the page that is at work; it has so long for a command."""
+        with self.line.patience(seconds):
             if self._elsewhere is not None:
-                self._driver.switch_to.window(self._elsewhere)
-            self._driver.execute_script("return 1")
+                self.driver.switch_to.window(self._elsewhere)
+                self._strayed = True
+            yield self.driver
+
+    def go_home(self) -> None:
+        """Back to the harness's window, if WebDriver was asked something in another one.
+
+        Raises:
+            WebDriverException, HTTPError, OSError: it does not answer.
+        """
+        if self._strayed:
+            with self.line.patience(QUESTION_TIMEOUT):
+                self.driver.switch_to.window(self._window)
+            self._strayed = False
+
+    def _note(self, event: str, **details: object) -> None:
+        self.trace.note(event, **details)  # whichever trace it has at the time
 
     def evidence(self, phase: Phase) -> Evidence:
         """What can be seen of the browser from outside, now."""
@@ -470,7 +347,6 @@ class BrowserSession:
 
     def close_window(self) -> None:
         """Close the page's window, though not the browser: it gets another one first."""
-        assert self._driver is not None
-        self._driver.switch_to.new_window("tab")
-        self._driver.switch_to.window(self._window)
-        self._driver.close()
+        self.driver.switch_to.new_window("tab")
+        self.driver.switch_to.window(self._window)
+        self.driver.close()

@@ -14,8 +14,9 @@ from selenium.common.exceptions import WebDriverException
 from urllib3.exceptions import HTTPError
 from websocket import WebSocketException
 
+from jobs.browsers.driver_line import QUESTION_TIMEOUT
 from jobs.browsers.failures import TestFailure
-from jobs.browsers.session import QUESTION_TIMEOUT, BrowserSession
+from jobs.browsers.session import BrowserSession
 from jobs.browsers.watching import FIREFOX_CRASH_PAGE
 from jobs.own.hosting import HostLost
 from jobs.own.messages import Raised
@@ -117,7 +118,7 @@ def _evidence(session: BrowserSession) -> Evidence:
 def _page(session: BrowserSession) -> Literal["answers", "crashed", "silent"]:
     """What the current tab says to the simplest of scripts."""
     try:
-        with session.patience(QUESTION_TIMEOUT):
+        with session.line.patience(QUESTION_TIMEOUT):
             session.driver.execute_script("return 1")
     except WebDriverException as error:
         crashed = words.CRASH.search(said_by(error)) or FIREFOX_CRASH_PAGE in str(error)
@@ -132,10 +133,10 @@ def _driver_answers(session: BrowserSession) -> bool:
     with contextlib.suppress(WebDriverException, WebSocketException, HTTPError, OSError):
         if session.driver.capabilities.get("browserName") == "firefox":
             # geckodriver takes one command at a time, and waits for the page; Firefox itself does not.
-            with session.patience(QUESTION_TIMEOUT):
+            with session.line.patience(QUESTION_TIMEOUT):
                 session.driver.browsing_context.get_tree(max_depth=0)
             return True
-        with urlopen(f"{session.address}/status", timeout=QUESTION_TIMEOUT) as reply:  # noqa: S310 - our own driver
+        with urlopen(f"{session.line.address}/status", timeout=QUESTION_TIMEOUT) as reply:  # noqa: S310 - our own driver
             return bool(reply.status == 200)
     return False
 

@@ -10,8 +10,9 @@ from jobs.browsers.failures import AttemptAborted, TestFailure
 from jobs.browsers.faults import faults_of
 from jobs.browsers.faults_run import strike_own_test
 from jobs.browsers.isolation import own_tab
+from jobs.browsers.page_work import WATCH_INTERVAL
 from jobs.browsers.pool import SessionPool
-from jobs.browsers.session import WATCH_INTERVAL, BrowserSession
+from jobs.browsers.session import BrowserSession
 from jobs.own.hosting import HostKeeper, HostLost, TestHost
 from jobs.own.judgement import check_well, judge, judge_lost, judge_overdue
 from jobs.own.messages import Ended, Order
@@ -44,10 +45,10 @@ class OwnAttempt:
             browser=self.browser.value,
             attempt=self.number,
             seconds=self.seconds,
-            driver_address=session.address,
+            driver_address=session.line.address,
             session_id=str(session.driver.session_id),
             capabilities=session.driver.capabilities,
-            command_seconds=session.command_seconds,
+            command_seconds=session.line.command_seconds,
             folder=str(host.folder),
         )
 

@@ -38,7 +38,7 @@ def test_a_leaking_page_is_replaced_before_the_limit_and_no_test_is_the_worse_fo
         """One leaking test; returns the bytes that the session has after it."""
         run_test(spec, 1, BrowserType.CHROME, Adjustments(), pool, lambda: False)
         assert pool.session is not None
-        pool.session._driver.execute_script(LEAKY)  # type: ignore[union-attr]
+        pool.session.driver.execute_script(LEAKY)
         return own_bytes(pool.session.members()) or 0
 
     with tempfile.TemporaryDirectory(prefix="bw") as folder:
