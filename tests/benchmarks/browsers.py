@@ -34,7 +34,6 @@ from tests.conftest import RedisServer
 MODEL = "bert-base-uncased"
 CIRCUITS = ("browser:chrome", "worker:w1", "task:text")
 WARM_RUNS = 40
-CONTEXTS = 4
 
 
 class Figure(NamedTuple):
@@ -96,18 +95,30 @@ def figures(rounds: int, soak: int) -> Iterator[Figure]:
             yield Figure("a warm test, guarded", statistics.median(warms) * 1e3, "ms")
             yield Figure("launch per test / warm test", statistics.median(ratios), "×", "≥ 50")
             yield Figure("a warm test's time beyond the page's own, p50", statistics.median(overheads), "ms", "≤ 15")
-            peer, own = contexts.measure(Settings(scratch_dir=Path(folder)), pool, server, rounds * CONTEXTS)
-            yield Figure("Playwright: newContext, newPage, goto", peer.open_ms, "ms")
-            yield Figure("Playwright: the context's end", peer.close_ms, "ms")
-            yield Figure("isolation context: a profile with the loaded harness", own.open_ms, "ms")
-            yield Figure("isolation context: its end", own.close_ms, "ms")
-            yield Figure("newContext + goto / isolation context", peer.open_ms / own.open_ms, "×", "≥ 2")
+            yield from of_contexts(Settings(scratch_dir=Path(folder)), pool, server, rounds)
             if soak:
                 yield from memory(pool, registry, soak)
         finally:
             pool.close()
             registry.close()
             store.stop()
+
+
+def of_contexts(config: Settings, pool: SessionPool, server: PageServer, rounds: int) -> Iterator[Figure]:
+    """A context for each test, tests back to back: with nothing to do in it, then with a small model's inference."""
+    peer, own = contexts.measure(config, pool, server, rounds, contexts.nothing)
+    yield Figure("Playwright, nothing to do: newContext, newPage, goto", peer.open_ms, "ms")
+    yield Figure("Playwright, nothing to do: the context's end", peer.close_ms, "ms")
+    yield Figure("isolation context, nothing to do: until it is loaded", own.open_ms, "ms")
+    yield Figure("isolation context, nothing to do: its end", own.close_ms, "ms")
+    yield Figure("newContext + goto / isolation context", peer.open_ms / own.open_ms, "×", "≥ 2")
+    yield Figure("the same, with their ends", peer.whole_ms / own.whole_ms, "×")
+    peer, own = contexts.measure(config, pool, server, rounds, contexts.inference)
+    yield Figure("Playwright, with an inference: newContext, newPage, goto", peer.open_ms, "ms")
+    yield Figure("isolation context, with an inference: until it is loaded", own.open_ms, "ms")
+    yield Figure("newContext + goto / isolation context, with an inference", peer.open_ms / own.open_ms, "×", "≥ 2")
+    yield Figure("Playwright, with an inference: the whole test", peer.whole_ms, "ms")
+    yield Figure("isolation context, with an inference: the whole test", own.whole_ms, "ms")
 
 
 def memory(pool: SessionPool, registry: CircuitBreakerRegistry, tests: int) -> Iterator[Figure]:
@@ -134,7 +145,7 @@ def main() -> None:
         parser.error("Playwright, the peer, is not there: run `make tests/node/node_modules/.ready`")
     seen = list(figures(arguments.rounds, arguments.soak))
     for figure in seen:
-        print(f"{figure.what:55} {figure.value:10.1f} {figure.unit:3} {figure.target}")
+        print(f"{figure.what:58} {figure.value:10.1f} {figure.unit:3} {figure.target}")
     if arguments.json:
         arguments.json.write_text(json.dumps([figure._asdict() for figure in seen], indent=2), encoding="utf-8")
 
