@@ -157,6 +157,9 @@ class Settings(BaseSettings):
     scratch_dir: Path | None = None
     """Folder for profiles and other short-lived files; unset: the system's temporary folder."""
 
+    profiles_dir: Path | None = None
+    """Folder in which workers keep prepared profiles, to launch browsers with; unset: none. See docs/browsers.md."""
+
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Port at which a worker tells of itself to Prometheus. Unset: none. Workers of one machine need different ones."""
 

@@ -16,6 +16,7 @@ import psutil
 from jobs.artefacts import artefact_store
 from jobs.batches import BatchStore, LeaseKeeper, Owner, Presence
 from jobs.browsers.pool import SessionPool
+from jobs.browsers.preparer import Preparer
 from jobs.circuits import farm_circuits
 from jobs.connections import REDIS_ABSENCE, connect
 from jobs.leaving import is_leaving
@@ -66,7 +67,7 @@ class WorkerProcess:
 
     @cached_property
     def pool(self) -> SessionPool:
-        return SessionPool(settings())
+        return SessionPool(settings(), Preparer(settings()))
 
     @cached_property
     def hosts(self) -> HostKeeper:

@@ -19,6 +19,7 @@ from selenium.webdriver.firefox.options import Options as FirefoxOptions
 from selenium.webdriver.safari.options import Options as SafariOptions
 from selenium.webdriver.webkitgtk.options import Options as WebKitGTKOptions
 
+from jobs.browsers.prepared import Prepared
 from recovery import BrowserType, Evidence, Phase
 from recovery.failures import LaunchFailure
 
@@ -44,12 +45,24 @@ class Launch:
     needs_display: bool = False
     """It can't run without a screen: the session gives it a virtual one."""
 
+    prepared: Prepared | None = None
+    """A profile to start with a copy of; None: with an empty one of the driver's."""
+
     def with_binary(self, path: str) -> Self:
         """The same launch of another program. (Safari has none to name: there it takes the place of the driver.)"""
         if isinstance(self.options, SafariOptions):
             return replace(self, driver_command=(path,))
         self.options.binary_location = path
         return self
+
+
+def use_profile(options: BrowserOptions, folder: Path) -> None:
+    """Let the browser have its profile in this folder."""
+    if isinstance(options, ChromiumOptions):
+        options.add_argument(f"--user-data-dir={folder}")
+    elif isinstance(options, FirefoxOptions):
+        options.add_argument("-profile")
+        options.add_argument(str(folder))
 
 
 def find_program(

@@ -13,7 +13,7 @@ from typing import Final
 import psutil
 
 from jobs.browsers.display import VirtualDisplay
-from jobs.browsers.launch import Launch
+from jobs.browsers.launch import Launch, use_profile
 from jobs.processes import OwnedProcess
 from jobs.scratch import ScratchFolder
 from jobs.settings import Settings
@@ -56,6 +56,9 @@ class LocalDriver:
                 Evidence(browser=self._launch.browser, phase=Phase.LAUNCH),
             )
         environment["HOME"] = str(scratch.path)
+        profile = scratch.path / "profile"
+        if self._launch.prepared is not None and self._launch.prepared.copy(profile):
+            use_profile(self._launch.options, profile)
         self._process = OwnedProcess(self._launch.driver_command, env=environment, scratch=scratch)
         self._process.start()
         return f"http://127.0.0.1:{self._await_port(self._process)}"

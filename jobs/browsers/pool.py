@@ -6,18 +6,22 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from jobs.browsers.faults import AT_LAUNCH
 from jobs.browsers.faults_launch import break_launch
 from jobs.browsers.finding import launch_for
+from jobs.browsers.launch import Launch, use_profile
 from jobs.browsers.page_server import PageServer
+from jobs.browsers.prepared import Prepared, PreparedProfiles
+from jobs.browsers.preparer import Preparer, profile_name
 from jobs.browsers.session import BrowserSession
 from jobs.browsers.trace import Trace
 from jobs.scratch import sweep
 from jobs.settings import Settings
 from jobs.specs import FaultKind, Isolation
-from recovery import Adjustments, BrowserFailure, BrowserType, Evidence, Phase
+from recovery import Adjustments, BrowserFailure, BrowserType, Evidence, ModelType, Phase
 from recovery.failures import CrashFailure, InternalFailure
 
 # Linux's file system in memory, which is there without any setting up.
@@ -29,8 +33,11 @@ log = logging.getLogger("breakwater.browsers")
 class SessionPool:
     """One session at most: a browser is large, and a worker process runs one test at a time."""
 
-    def __init__(self, config: Settings) -> None:
+    def __init__(self, config: Settings, preparer: Preparer | None = None, profile: Path | None = None) -> None:
+        """``preparer`` is told what profiles are missing; ``profile`` is the folder of the only one to be used."""
         self._config = config
+        self._preparer = preparer
+        self._profile = profile
         self._server: PageServer | None = None
         self._session: BrowserSession | None = None
         self._key: tuple[BrowserType, bool, bool, frozenset[FaultKind]] | None = None
@@ -66,9 +73,15 @@ class SessionPool:
         return self._trace.contents(record)
 
     def session_for(
-        self, browser: BrowserType, adjustments: Adjustments, faults: frozenset[FaultKind] = frozenset()
+        self,
+        browser: BrowserType,
+        adjustments: Adjustments,
+        faults: frozenset[FaultKind] = frozenset(),
+        model_type: ModelType | None = None,
     ) -> BrowserSession:
         """The warm session if it is as wanted and well, else a new one. A fault of launching always means a new one.
+
+        ``model_type``: a new one starts with the profile that is prepared for such models; None: for no models.
 
         Raises:
             BrowserFailure: a new one was needed and could not be started.
@@ -89,13 +102,42 @@ class SessionPool:
             if at_launch:
                 launch = break_launch(launch, at_launch, self._config)
                 self.struck_at = time.monotonic()
-            session = BrowserSession(launch, self._config_for(adjustments), self._page_server(), bidi=self._bidi)
-            session.trace = self._trace
-            session.start()
+            elif adjustments == Adjustments() and not faults:
+                launch = self._with_profile(launch, model_type)
+            try:
+                session = self._started(launch, adjustments)
+            except BrowserFailure as failure:
+                if launch.prepared is None:
+                    raise
+                log.warning("%s did not start with the profile %s: %s", browser.value, launch.prepared.name, failure)
+                launch.prepared.remove()
+                session = self._started(launch_for(browser, self._config, adjustments), adjustments)
             self._session, self._key = session, key
             log.info("%s %s started", browser.value, session.version)
         assert self._session is not None
         return self._session
+
+    def _started(self, launch: Launch, adjustments: Adjustments) -> BrowserSession:
+        session = BrowserSession(launch, self._config_for(adjustments), self._page_server(), bidi=self._bidi)
+        session.trace = self._trace
+        session.start()
+        return session
+
+    def _with_profile(self, launch: Launch, model_type: ModelType | None) -> Launch:
+        """The launch with a prepared profile, if there is one; else one is asked for, for a later launch."""
+        if self._profile is not None:
+            use_profile(launch.options, self._profile)
+            return launch
+        folder = self._config.profiles_dir
+        name = None if folder is None else profile_name(launch, model_type)
+        if folder is None or name is None:
+            return launch
+        profiles = PreparedProfiles(folder)
+        if profiles.has(name):
+            return replace(launch, prepared=Prepared(profiles, name))
+        if self._preparer is not None:
+            self._preparer.ask_for(launch.browser, model_type)
+        return launch
 
     def _is_worn(self, session: BrowserSession) -> bool:
         """Whether it should be replaced while it is still well."""
@@ -119,10 +161,11 @@ class SessionPool:
         isolation: Isolation,
         *,
         own: bool = False,
+        model_type: ModelType | None = None,
     ) -> Iterator[BrowserSession]:
         """A session as ``session_for`` gives it; with isolation ``browser`` one that no other test uses.
 
-        ``own``: for a user's own test, see ``BrowserSession``.
+        ``own``: for a user's own test, see ``BrowserSession``. ``model_type``: as ``session_for`` takes it.
 
         Raises:
             BrowserFailure: a new one was needed and could not be started.
@@ -131,7 +174,7 @@ class SessionPool:
         if isolation is Isolation.BROWSER:
             self.restart()
         try:
-            yield self.session_for(browser, adjustments, faults)
+            yield self.session_for(browser, adjustments, faults, model_type)
         finally:
             if isolation is Isolation.BROWSER:
                 self._key = None  # no test asks for that
@@ -157,6 +200,8 @@ class SessionPool:
     def close(self) -> None:
         """End the session and the page server."""
         self.restart()
+        if self._preparer is not None:
+            self._preparer.close()
         if self._server is not None:
             self._server.stop()
             self._server = None

@@ -64,7 +64,10 @@ def run_test(
     faults = faults_of(spec, attempt, browser)
     made = log_mel.input if log_mel else None
     tensors = tuple(Tensor.from_array(name, array) for name, array in ready.inputs.items() if name != made)
-    with pool.isolated(browser, adjustments, faults, spec.isolation) as session, own_harness(session, spec.isolation):
+    with (
+        pool.isolated(browser, adjustments, faults, spec.isolation, model_type=spec.model_type) as session,
+        own_harness(session, spec.isolation),
+    ):
         parts = tuple(
             ModelPart(
                 name=part.name,

@@ -175,6 +175,17 @@ class BrowserSession:
             self.line.driver = None
         self._end.stop()
 
+    def quit(self, seconds: float) -> bool:
+        """Have the browser end by itself, so that its profile is whole; whether it did in time. ``close`` it then.
+
+        Raises:
+            WebDriverException, HTTPError, OSError: it does not answer.
+        """
+        with self.line.patience(seconds):
+            self.driver.quit()
+        self._end.await_browser_end(seconds)
+        return self._end.browser_alive is not True
+
     def _close_link(self) -> None:
         if self._watch.link is not None:
             self._watch.link.close()
