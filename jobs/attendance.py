@@ -17,7 +17,7 @@ import redis
 from celery import bootsteps
 from celery.worker import state as worker_state
 
-from jobs import tasks
+from jobs import carrying_out
 from jobs.app import app
 from jobs.batches import Node, Owner, Reaper, StaleAttempt
 from jobs.batches.unmanned import UnmannedFarm
@@ -79,10 +79,10 @@ class Attendance(bootsteps.StartStopStep):  # type: ignore[misc]
             self._drained = self._backend.presence.announce(self._node(consumer), PRESENCE)
             self._keep_away(consumer)
             self._backend.presence.keep_sessions(consumer.hostname, psutil.pid_exists, PRESENCE)
-            if self._reaper.tick(lambda claim: tasks.worker_lost(self._backend, claim)):
+            if self._reaper.tick(lambda claim: carrying_out.worker_lost(self._backend, claim)):
                 for claim in self._unmanned.claims(MOST_UNSERVED):
                     with contextlib.suppress(StaleAttempt):  # a worker came after all
-                        tasks.nobody_serves(self._backend, claim)
+                        carrying_out.nobody_serves(self._backend, claim)
         except redis.RedisError as error:  # the consumer's own connection notices too, and is made anew
             log.warning("Redis does not answer: %s", error)
 

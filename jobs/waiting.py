@@ -15,7 +15,7 @@ import redis
 from redis.exceptions import OutOfMemoryError
 
 from breakers import BreakerError, CircuitView
-from jobs import tasks
+from jobs import carrying_out
 from jobs.batches import Claim, Owner, Progress, Reaper, StaleAttempt
 from jobs.batches.events import BatchEvent
 from jobs.batches.unmanned import UnmannedQueues
@@ -118,7 +118,7 @@ class Waiting:
         self._open = self._open_circuits(progress)
         if not self._serve:
             return
-        self._reaper.tick(lambda claim: tasks.worker_lost(self._backend, claim))
+        self._reaper.tick(lambda claim: carrying_out.worker_lost(self._backend, claim))
         for claim in self._unmanned.claims(progress):
             _hand_over(self._backend, claim)
 
@@ -138,4 +138,4 @@ class Waiting:
 
 def _hand_over(backend: Backend, claim: Claim) -> None:
     with contextlib.suppress(StaleAttempt):  # a worker came after all
-        tasks.nobody_serves(backend, claim)
+        carrying_out.nobody_serves(backend, claim)

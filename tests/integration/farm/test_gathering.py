@@ -49,6 +49,6 @@ def test_a_test_waits_for_the_worker_of_another_browser(
     until(lambda: client.is_finished(batch), 60, lambda: "\n".join(one.output[-2000:] for one in workers))
     [verdict] = client.verdicts(batch)
     assert (verdict.outcome, verdict.browser) == (Outcome.PASSED, BrowserType.FIREFOX), verdict.reason
-    # On a slow machine its circuit opens meanwhile; it is waited for all the same.
+    assert verdict.degraded
+    # On a slow machine Chrome's circuit opens meanwhile; what turns the test away is waited out all the same.
     assert {entry.outcome for entry in verdict.attempts[:-1]} - {"circuit_open"} == {"launch"}
-    assert verdict.attempts[-1].level == 4
