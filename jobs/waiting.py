@@ -74,6 +74,7 @@ class Waiting:
         self._open: Mapping[str, CircuitView] = {}
         self._redis_seen = time.monotonic()
         self._redis_away = False
+        self._was_finished = False
 
     def until_finished(self, seconds: float | None = None) -> bool:
         """Wait, for at most ``seconds``; whether the batch is finished.
@@ -112,7 +113,9 @@ class Waiting:
         self._redis_seen, self._redis_away = time.monotonic(), False
         if events and events[-1].type == "finished":
             return True
-        return progress.finished and not events
+        # What came between the two reads, the last verdict perhaps, is told at the next look.
+        was_finished, self._was_finished = self._was_finished, progress.finished
+        return was_finished and not events
 
     def _round(self, progress: Progress) -> None:
         self._open = self._open_circuits(progress)
