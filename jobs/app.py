@@ -1,6 +1,5 @@
 """The Celery application. ``celery -A jobs worker -Q browser.chrome`` starts a worker for Chrome."""
 
-import contextlib
 import os
 import sys
 from importlib.util import find_spec
@@ -10,14 +9,19 @@ from celery import Celery
 from pydantic import ValidationError
 
 from jobs import queue_guard, signing
+from jobs.settings import wrong_setting
 
 queue_guard.install()
 app = Celery("breakwater")
 app.config_from_object("celeryconfig")
-# A wrong setting is told by whatever needs it first, in its own way: `breakwater` in one line.
-with contextlib.suppress(ValidationError):
+try:
     if signing.is_on():
         app.setup_security()
+except ValidationError as error:
+    # Whoever needs the settings tells of it, in its own way. Celery's commands would, by a traceback.
+    if "celery" in Path(sys.argv[0]).parts[-2:]:
+        sys.stderr.write(f"celery: {wrong_setting(error)}\n")
+        sys.exit(2)
 
 # Flower reads flowerconfig.py of the working folder. Where there is none, it gets the one that came with this package.
 if "flower" in sys.argv[1:] and not Path("flowerconfig.py").exists():

@@ -63,7 +63,9 @@ def connect_checked(url: str) -> redis.Redis:
     try:
         probe.ping()
     except redis.RedisError as error:
-        reason = str(error).splitlines()[0]
+        said = str(error).splitlines()[0]
+        wants_login = said.startswith(("NOAUTH", "HELLO must be called with the client already authenticated"))
+        reason = "it wants a password: USER:PASSWORD@ before the host, or ?password_file=…" if wants_login else said
         raise RedisUnavailable(f"no Redis at {without_password(url)}: {reason}; check BREAKWATER_REDIS_URL") from error
     finally:
         probe.close()

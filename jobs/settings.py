@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
+from pydantic import Field, JsonValue, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from breakers.redis_url import RedisUrl
+from breakers.redis_url import RedisUrl, without_password
+from jobs.signing_files import complaint
 
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 
@@ -187,7 +188,11 @@ class Settings(BaseSettings):
     def _signs_wholly_or_not(self) -> Self:
         given = (self.signing_key, self.signing_certificate, self.signing_store)
         if any(given) and not all(given):
-            raise ValueError("set all of SIGNING_KEY, SIGNING_CERTIFICATE and SIGNING_STORE, or none")
+            raise ValueError("set all of BREAKWATER_SIGNING_KEY, …_SIGNING_CERTIFICATE and …_SIGNING_STORE, or none")
+        if self.signing_key and self.signing_certificate and self.signing_store:
+            wrong = complaint(self.signing_key, self.signing_certificate, self.signing_store)
+            if wrong is not None:
+                raise ValueError(wrong)
         return self
 
     @field_validator("alert_webhook")
@@ -222,3 +227,13 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The process's settings, read once."""
     return Settings()
+
+
+def wrong_setting(error: ValidationError) -> str:
+    """What is wrong with the environment, in one line that carries no password."""
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:  # of several together: the input is all settings
+        return f"environment: {message}"
+    variable = f"BREAKWATER_{'.'.join(map(str, first['loc']))}".upper()
+    return f"environment: {variable}: {message}; it is {without_password(str(first['input']))!r}"

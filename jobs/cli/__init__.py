@@ -27,10 +27,11 @@ from jobs.cli.up import up
 from jobs.cli.wait import wait
 from jobs.cli.watch import watch
 from jobs.cli.workers import workers
-from jobs.connections import RedisUnavailable, what_redis_refused, without_password
+from jobs.connections import RedisUnavailable, what_redis_refused
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
 from jobs.reports.summary import ExitCode
+from jobs.settings import wrong_setting
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -69,10 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BadInput as error:
         _end(ExitCode.BAD_INPUT, f"breakwater: {error}")
     except ValidationError as error:
-        first = error.errors()[0]
-        variable = f"BREAKWATER_{'.'.join(map(str, first['loc']))}".upper()
-        value = without_password(str(first["input"]))
-        _end(ExitCode.BAD_INPUT, f"breakwater: environment: {variable}: {first['msg']}; it is {value!r}")
+        _end(ExitCode.BAD_INPUT, f"breakwater: {wrong_setting(error)}")
     except (RedisUnavailable, FarmFailure, FarmFull) as error:
         _end(ExitCode.INFRASTRUCTURE, f"breakwater: {error}")
     except redis.RedisError as error:
