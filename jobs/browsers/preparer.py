@@ -41,7 +41,7 @@ class Preparer:
         try:
             scratch = ScratchFolder(self._config.scratch_dir)
             command = ["nice", "-n", "19", sys.executable, "-P", "-m", "jobs.browsers.preparing", browser.value, kind]
-            self._process = OwnedProcess(command, scratch=scratch, cwd=scratch.path).start()
+            self._process = OwnedProcess(command, scratch=scratch).start()
         except OSError as error:
             log.info("no profile is prepared for %s: %s", browser.value, error)
 
