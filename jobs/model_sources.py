@@ -41,7 +41,7 @@ def add_sources(
                     own[model] = source
         elif is_hub_name(model):
             try:
-                own[model] = _look_up(model)
+                own[model] = look_up(model)
             except (ModelUnknown, ModelUnavailable) as error:
                 wrong.append(f"{where}: {error}")
     for name, source in own.items():
@@ -53,10 +53,11 @@ def add_sources(
     return wrong
 
 
-def _look_up(model: str) -> ModelSource:
-    from jobs.models.hub import look_up  # noqa: PLC0415 - slow to load, and most batches need no hub
+def look_up(model: str) -> ModelSource:
+    """The hub's model of that name, pinned to the commit that it has now. Raises as ``hub.look_up``."""
+    from jobs.models import hub  # noqa: PLC0415 - slow to load, and most batches need none
 
-    return look_up(model)
+    return hub.look_up(model)
 
 
 def _pinned(source: ModelSource, url: str) -> ModelSource:

@@ -25,7 +25,8 @@ from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test, simulate_test
 from jobs.circuits import PROBE_SECONDS, farm_circuits
 from jobs.connections import connect
-from jobs.models import ModelInvalid, built_in_name, catalogue, entry_for, make_inputs
+from jobs.model_sources import is_hub_name, look_up
+from jobs.models import ModelInvalid, ModelUnknown, built_in_name, catalogue, entry_for, make_inputs
 from jobs.settings import settings
 from jobs.specs import Measurement, ModelSource, Platform, TestSpec
 from recovery import (
@@ -104,6 +105,7 @@ class BrowserAutomationBridge:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._usable: tuple[BrowserType, ...] | None = None
+        self._of_hub: dict[str, ModelSource] = {}
 
         self.browser: BrowserType | None = self.asked_browser
         self.model_type = ModelType.TEXT  # until the first model is known
@@ -139,16 +141,18 @@ class BrowserAutomationBridge:
         """Run a model and compare its outputs with native onnxruntime.
 
         Args:
-            model_name: a built-in model, with or without its hub's owner (``openai/whisper-tiny``), or a model file.
+            model_name: a built-in model, with or without its hub's owner (``openai/whisper-tiny``); any other name of
+                the hub (``owner/name``); or a model file.
             input_data: the model's input tensors by name; or a text, from which inputs of the model's kind are
                 generated (the same for the same text; the built-in models are small twins without a tokenizer).
 
         Raises:
             TestFailure: wrong numbers, an unknown model, inputs that don't fit. Nothing recovers it.
             BrowserFailure: the infrastructure failed; ``recover_browser`` may bring the bridge back.
+            ModelUnavailable: a model of the hub can't be fetched now.
             CircuitOpenError: the browser's or the model type's circuit lets no call through now.
         """
-        spec = self._spec(model_name)
+        spec = await self._in_thread(lambda: self._spec(model_name))
         self.model_type = spec.model_type or self.model_type
         return await self._in_thread(lambda: self._run(spec, input_data))
 
@@ -266,13 +270,29 @@ class BrowserAutomationBridge:
             name, kind, own = model.name, model.type, model
         else:
             name, own = built_in_name(model.rpartition("/")[2]), None
-            if name not in catalogue():
-                raise TestFailure(f"unknown model {model!r}: use one of {', '.join(catalogue())}, or a ModelSource")
-            kind = catalogue()[name].type
+            if name in catalogue():
+                kind = catalogue()[name].type
+            else:
+                own = self._hubs_model(model)
+                name, kind = own.name, own.type
         return TestSpec(
             id="bridge", browser=self.asked_browser, model=name, model_type=kind, platform=self.platform,
             timeout=self._timeout, own_model=own,
         )  # fmt: skip
+
+    def _hubs_model(self, name: str) -> ModelSource:
+        """Looked up once: every test of this bridge runs the same bytes."""
+        if name not in self._of_hub:
+            if not is_hub_name(name):
+                raise TestFailure(
+                    f"unknown model {name!r}: use one of {', '.join(catalogue())}, a name of the hub (owner/name), "
+                    "or a ModelSource"
+                )
+            try:
+                self._of_hub[name] = look_up(name)
+            except ModelUnknown as error:
+                raise TestFailure(str(error)) from error
+        return self._of_hub[name]
 
 
 def _inputs(spec: TestSpec, given: Inputs) -> Mapping[str, NDArray[np.generic]]:

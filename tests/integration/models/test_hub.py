@@ -43,6 +43,26 @@ print(json.dumps([answer(asked) for asked in json.load(sys.stdin)]))
 """
 
 
+# The same by the bridge, which needs no browser to simulate one.
+BRIDGE = """
+import anyio
+from jobs.browsers import BrowserAutomationBridge, TestFailure
+
+async def main():
+    bridge = BrowserAutomationBridge(platform="wasm")
+    await bridge.simulate()
+    for name in ("someone/pictures", "someone/pictures", "someone/nothing"):
+        try:
+            result = await bridge.run_test(name, "a text")
+            print(result.model, result.measurement.weights)
+        except TestFailure as failure:
+            print("failed:", failure)
+    await bridge.close()
+
+anyio.run(main)
+"""
+
+
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Mirror]:
     (tmp_path / "made").mkdir()
@@ -211,3 +231,13 @@ def test_what_can_not_be_fetched_says_whose_fault_it_is(machine: Machine) -> Non
     for (source, kind, says), told in zip(refused, answers, strict=True):
         assert (source, told["error"]) == (source, kind)
         assert says in told["text"]
+
+
+def test_a_bridge_runs_models_of_the_hub(machine: Machine) -> None:
+    environment = {**machine.environment, "BREAKWATER_REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = subprocess.run(
+        [sys.executable, "-c", BRIDGE], env=environment, capture_output=True, text=True, timeout=90, check=False
+    )
+    first, again, unknown = done.stdout.splitlines()
+    assert (first, again) == ("someone/pictures hub", "someone/pictures hub"), done.stderr
+    assert unknown.startswith("failed: someone/nothing"), done.stdout
