@@ -10,7 +10,7 @@ from jobs.specs import Outcome
 from tests.browser.planted import run
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.night)])
+@pytest.mark.parametrize("count", [10, pytest.param(200, marks=[pytest.mark.night, pytest.mark.timeout(1800)])])
 def test_planted_failures_among_faults_all_fail_and_trip_no_circuit(count: int) -> None:
     verdicts, circuits = run(count)
     assert Counter(verdict.outcome for verdict in verdicts) == {Outcome.FAILED: count}
