@@ -11,11 +11,11 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from jobs.browsers.faults import AT_LAUNCH, CATEGORIES, is_possible
-from jobs.plan import QUICK_MODELS, Plan
-from jobs.specs import FaultKind, FaultSpec, Outcome, Platform, TestSpec, Verdict
+from jobs.models import catalogue
+from jobs.plan import QUICK_MODELS
+from jobs.specs import FaultKind, FaultSpec, Measurement, Outcome, Platform, TestSpec, Verdict
 from recovery import BrowserType, FailureType, ModelType, RecoveryLevel
 from recovery.statistics import observations, wilson
 
@@ -53,8 +53,6 @@ _LEFT_OUT = {FaultKind.ASSET_SLOW}
 
 _TIMEOUT = 60.0
 
-_Key = TypeVar("_Key", RecoveryLevel, FailureType)
-
 
 def rounds_of(browser: BrowserType) -> list[tuple[FaultKind, Platform]]:
     """The faults for one browser, in an order in which every category comes equally often."""
@@ -71,51 +69,24 @@ def rounds_of(browser: BrowserType) -> list[tuple[FaultKind, Platform]]:
     return list(itertools.chain.from_iterable(order))
 
 
-@dataclass(frozen=True)
-class BenchmarkPlan(Plan):
-    """``per_cell`` tests for each browser and model type, each with a fault."""
-
-    per_cell: int = 30
-
-    @property
-    def total(self) -> int:
-        """Number of tests."""
-        return len(self.browsers) * len(self.models) * self.per_cell
-
-    def tests(self) -> Iterator[TestSpec]:
-        """Fault by fault through the cells, so that an interrupted run still has some of all."""
-        rounds = {browser: itertools.cycle(rounds_of(browser)) for browser in self.browsers}
-        for number in range(self.per_cell):
-            for browser in self.browsers:
-                # All model types of a browser suffer the same faults, equally often.
-                kind, platform = next(rounds[browser])
-                for model in self.models:
-                    yield TestSpec(
-                        id=f"{browser.value}/{model}/{platform.value}/{kind.value}#{number + 1}",
-                        browser=browser,
-                        model=model,
-                        model_type=self.model_type(model),
-                        platform=platform,
-                        timeout=_TIMEOUT,
-                        faults=(fault_of(kind, browser),),
-                    )
+def tests_of(browser: BrowserType, per_cell: int) -> Iterator[TestSpec]:
+    """``per_cell`` tests for each model type in one browser, each with a fault: all types suffer the same ones."""
+    for number, (kind, platform) in enumerate(itertools.islice(itertools.cycle(rounds_of(browser)), per_cell), 1):
+        for model in QUICK_MODELS:
+            yield TestSpec(
+                id=f"{browser.value}/{model}/{platform.value}/{kind.value}#{number}",
+                browser=browser,
+                model=model,
+                model_type=catalogue()[model].type,
+                platform=platform,
+                timeout=_TIMEOUT,
+                faults=(fault_of(kind, browser),),
+            )
 
 
 def fault_of(kind: FaultKind, browser: BrowserType) -> FaultSpec:
     """A fault as it would be met: what is missing from a machine stays missing there."""
     return FaultSpec(kind=kind, attempts=None, browser=browser) if kind in AT_LAUNCH else FaultSpec(kind=kind)
-
-
-def benchmark_plan(browsers: Sequence[BrowserType], per_cell: int) -> BenchmarkPlan:
-    """The plan for these browsers."""
-    return BenchmarkPlan(
-        name="recovery-benchmark",
-        browsers=tuple(browsers),
-        models=QUICK_MODELS,
-        platforms=(Platform.WASM, Platform.WEBGPU),
-        allow=frozenset({"degraded"}),
-        per_cell=per_cell,
-    )
 
 
 @dataclass(frozen=True)
@@ -153,6 +124,37 @@ class Seconds:
 
 
 @dataclass(frozen=True)
+class Recovered:
+    """One recovery that brought a test to its result; seconds, queues left out."""
+
+    whole: float
+    work: float
+    """Of it, what the page took for the test itself: fetch the model, build its sessions, compile and run it."""
+
+    @property
+    def rest(self) -> float:
+        """What the recovery took for everything else: the old browser's end, a new one, its page, the runtime."""
+        return max(0.0, self.whole - self.work)
+
+
+@dataclass(frozen=True)
+class Split:
+    """The times of a level's recoveries: all of it, and its two parts."""
+
+    whole: Seconds
+    work: Seconds
+    rest: Seconds
+
+    @classmethod
+    def of(cls, times: Sequence[Recovered], goal: float | None) -> Split:
+        return cls(
+            Seconds.of([one.whole for one in times], goal),
+            Seconds.of([one.work for one in times], None),
+            Seconds.of([one.rest for one in times], None),
+        )
+
+
+@dataclass(frozen=True)
 class Measured:
     """The tables."""
 
@@ -160,7 +162,7 @@ class Measured:
     by_cell: Mapping[tuple[BrowserType, ModelType], Rate]
     by_failure: Mapping[FailureType, Rate]
     by_fault: Mapping[tuple[BrowserType, FaultKind], Rate]
-    to_recover: Mapping[RecoveryLevel, Seconds]
+    to_recover: Mapping[RecoveryLevel, Split]
     to_see: Mapping[FailureType, Seconds]
     whole: Mapping[FailureType, Seconds]
     """From the failure being seen to the test's result, all levels that it took, without waiting in queues."""
@@ -177,7 +179,7 @@ def measure(verdicts: Sequence[Verdict]) -> Measured:
     cells: dict[tuple[BrowserType, ModelType], list[bool]] = defaultdict(list)
     failures: dict[FailureType, list[bool]] = defaultdict(list)
     faults: dict[tuple[BrowserType, FaultKind], list[bool]] = defaultdict(list)
-    recover: dict[RecoveryLevel, list[float]] = defaultdict(list)
+    recover: dict[RecoveryLevel, list[Recovered]] = defaultdict(list)
     see: dict[FailureType, list[float]] = defaultdict(list)
     whole: dict[FailureType, list[float]] = defaultdict(list)
     misread, lost = [], []
@@ -194,23 +196,20 @@ def measure(verdicts: Sequence[Verdict]) -> Measured:
             cells[browser, verdict.model_type].append(back)
         failures[category].append(back)
         faults[browser, kind].append(back)
-        for one in observations(verdict.attempts, verdict.model_type):
-            if one.seconds is not None:
-                recover[one.kind.level].append(one.seconds)
         if ran and ran[0].detected_after is not None:
             see[category].append(ran[0].detected_after)
-        recovered = [
-            one.seconds for one in observations(verdict.attempts, verdict.model_type) if one.seconds is not None
-        ]
-        if back and recovered:
-            whole[category].append(sum(entry.seconds for entry in ran[1:-1]) + recovered[-1])
+        # The last recovery is the one that gave a result, if any did.
+        last = next(reversed(observations(verdict.attempts, verdict.model_type)), None)
+        if back and last is not None and last.seconds is not None:
+            recover[last.kind.level].append(Recovered(last.seconds, work_of(verdict.measurement)))
+            whole[category].append(sum(entry.seconds for entry in ran[1:-1]) + last.seconds)
     every = [back for group in failures.values() for back in group]
     return Measured(
         total=_rate(every, None),
         by_cell={key: _rate(cells[key], SEED_BROWSERS[key[1]].get(key[0])) for key in sorted(cells)},
         by_failure={key: _rate(failures[key], SEED_FAILURES[key]) for key in SEED_FAILURES if key in failures},
         by_fault={key: _rate(faults[key], None) for key in sorted(faults)},
-        to_recover=_timed(recover, GOAL_SECONDS.get),
+        to_recover={level: Split.of(times, GOAL_SECONDS.get(level)) for level, times in sorted(recover.items())},
         to_see=_timed(see, GOAL_DETECTION.get),
         whole=_timed(whole, lambda _: None),
         misread=tuple(misread),
@@ -218,9 +217,19 @@ def measure(verdicts: Sequence[Verdict]) -> Measured:
     )
 
 
+def work_of(measurement: Measurement | None) -> float:
+    """Seconds that a page took for a test itself."""
+    if measurement is None:
+        return 0.0
+    runs = measurement.run_ms_p50 * measurement.runs
+    return (measurement.load_ms + (measurement.features_ms or 0.0) + measurement.compile_ms + runs) / 1000
+
+
 def _rate(outcomes: Sequence[bool], seed: float | None) -> Rate:
     return Rate(len(outcomes), sum(outcomes), seed)
 
 
-def _timed(times: Mapping[_Key, Sequence[float]], goal: Callable[[_Key], float | None]) -> dict[_Key, Seconds]:
+def _timed(
+    times: Mapping[FailureType, Sequence[float]], goal: Callable[[FailureType], float | None]
+) -> dict[FailureType, Seconds]:
     return {key: Seconds.of(group, goal(key)) for key, group in sorted(times.items())}

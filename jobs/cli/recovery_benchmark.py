@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import time
+import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,19 +15,27 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from jobs.batches import BatchHeader
 from jobs.browsers.finding import unasked_browsers
-from jobs.cli.batch_run import run_plan
+from jobs.cli.batch_run import follow, sum_up
+from jobs.cli.farms import farm_for
 from jobs.cli.folders import check_folder
 from jobs.cli.views import view_for
 from jobs.farm import FarmFailure
-from jobs.recovery_benchmark import Measured, Rate, Seconds, benchmark_plan, measure
+from jobs.recovery_benchmark import Measured, Rate, Seconds, measure, tests_of
+from jobs.reports import check_writable
+from jobs.reports.markdown import way_of
 from jobs.reports.summary import ExitCode
 from jobs.settings import settings
+from jobs.specs import TestSpec, Verdict
 from recovery import BrowserType, RecoveryPolicy
 
 PER_CELL, QUICK_PER_CELL = 30, 8
 # Every test here suffers a fault, so circuits would open and send tests elsewhere: what they do is not measured here.
 _CALM = {"BREAKWATER_CIRCUIT_FAILURE_THRESHOLD": "1000000"}
+
+# Below this line a page's tables stand; what is above it is left alone.
+_RESULTS = "## Results"
 
 # A heading and its rows; the first row names the columns.
 _Sheet = tuple[str, list[Sequence[str]]]
@@ -37,14 +47,19 @@ _Sheet = tuple[str, list[Sequence[str]]]
 )
 @click.option("--quick", is_flag=True, help=f"{QUICK_PER_CELL} tests a cell: every category of failure once.")
 @click.option("--browser", "browsers", multiple=True, type=click.Choice([b.value for b in BrowserType]))
-@click.option("--markdown", type=click.Path(path_type=Path), help="Write the tables to this file too.")
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path),
+    help=f"Write the tables to this file too, below its line {_RESULTS!r}.",
+)
 @click.option("--log-dir", type=click.Path(path_type=Path), help="Keep the workers' logs in this folder.")
 def benchmark(
     per_cell: int | None, quick: bool, browsers: tuple[str, ...], markdown: Path | None, log_dir: Path | None
 ) -> int:
     """Break real browsers in every way that there is a fault for, and measure what recovery makes of it.
 
-    A cell is a browser and a model type; each of its tests suffers one fault. Simulation is never allowed.
+    A cell is a browser and a model type; each of its tests suffers one fault. Simulation is never allowed. Tests come
+    one after another: so none waits for another, finds its browser started, or takes the processors from it.
     """
     if quick and per_cell is not None:
         raise click.UsageError("give --quick or --per-cell, not both")
@@ -55,19 +70,43 @@ def benchmark(
     if not chosen:
         raise FarmFailure("no browser with its driver is installed here; name the farm's with --browser")
     check_folder(log_dir)
+    if markdown is not None:
+        check_writable(markdown)
     console = Console()
-    ran = run_plan(benchmark_plan(chosen, tests), view_for(console), log_dir=log_dir)
-    measured = measure(ran.verdicts)
+    machine, began = _machine(), time.monotonic()
+    try:
+        verdicts = _run([test for browser in chosen for test in tests_of(browser, tests)], chosen, console, log_dir)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    measured = measure(verdicts)
     sheets = sheets_of(measured)
     for heading, rows in sheets:
         console.print(_table(heading, rows))
-    for what, tests_of in (("not seen as what it was", measured.misread), ("not brought back", measured.lost)):
-        for line in tests_of:
+    for what, lines in (("not seen as what it was", measured.misread), ("not brought back", measured.lost)):
+        for line in lines:
             console.print(f"{what}: {line}", style="yellow", highlight=False)
     if markdown is not None:
         command = f"breakwater recovery benchmark --per-cell {tests}" + "".join(f" --browser {b}" for b in browsers)
-        markdown.write_text(_page(sheets, measured, command, ran.seconds), encoding="utf-8")
-    return int(ExitCode.PASSED if ran.finished else ExitCode.INTERRUPTED)
+        write_tables(markdown, _page(sheets, measured, command, machine, time.monotonic() - began))
+    return int(ExitCode.PASSED)
+
+
+def _run(
+    tests: Sequence[TestSpec], browsers: Sequence[BrowserType], console: Console, log_dir: Path | None
+) -> list[Verdict]:
+    """One test after another, each a batch of its own in the same farm."""
+    verdicts: list[Verdict] = []
+    with farm_for(browsers, 1, log_dir) as farm:
+        for test in tests:
+            header = BatchHeader(
+                id=f"recovery-{uuid.uuid4().hex[:12]}", name="recovery-benchmark", created_at=time.time(),
+                allow=frozenset({"degraded"}), total=1,
+            )  # fmt: skip
+            farm.backend.store.publish(header, [test])
+            follow(farm, header, view_for(console, "quiet"), on_interrupt="leave")
+            verdicts += sum_up(farm.backend, header.id, keep_verdicts=True).verdicts
+            console.print(f"{len(verdicts):4} of {len(tests)}  {test.id}: {way_of(verdicts[-1])}", highlight=False)
+    return verdicts
 
 
 def sheets_of(measured: Measured) -> list[_Sheet]:
@@ -102,9 +141,15 @@ def sheets_of(measured: Measured) -> list[_Sheet]:
         (
             "Seconds from a failure being seen to the test's result, queues left out, by level; the goal is p50's",
             [
-                ("level", *time_columns),
+                ("level", *time_columns, "the test itself p50", "all else p50", "all else p95"),
                 *(
-                    (f"{int(level)} {level.name.lower()}", *_seconds(one), _met(one.p50, one.goal))
+                    (
+                        f"{int(level)} {level.name.lower()}",
+                        *_seconds(one.whole),
+                        _met(one.whole.p50, one.whole.goal),
+                        *_seconds(one.work)[1:2],
+                        *_seconds(one.rest)[1:3],
+                    )
                     for level, one in measured.to_recover.items()
                 ),
             ],
@@ -158,10 +203,17 @@ def _table(heading: str, rows: Iterable[Sequence[str]]) -> Table:
 _WORDS = {"browser", "model type", "failure", "fault", "first level", "level"}
 
 
-def _page(sheets: Iterable[_Sheet], measured: Measured, command: str, seconds: float) -> str:
+def write_tables(page: Path, tables: str) -> None:
+    """Put the tables where the page's former ones stand; a page without any becomes theirs alone."""
+    before = page.read_text("utf-8").partition(f"{_RESULTS}\n")[:2] if page.is_file() else ()
+    above = "".join(before) if before and before[1] else f"{_RESULTS}\n"
+    page.write_text(f"{above}\n{tables}", encoding="utf-8")
+
+
+def _page(sheets: Iterable[_Sheet], measured: Measured, command: str, machine: str, seconds: float) -> str:
     """The tables as markdown, with where and when they were measured."""
     lines = [
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} in {seconds / 60:.0f} minutes by `{command}`: {_machine()}.",
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} in {seconds / 60:.0f} minutes by `{command}`: {machine}.",
         f"Tests: {measured.total.tests}. Not brought back: {len(measured.lost)}. Misread: {len(measured.misread)}.",
     ]
     for heading, rows in sheets:
@@ -175,5 +227,5 @@ def _page(sheets: Iterable[_Sheet], measured: Measured, command: str, seconds: f
 
 
 def _machine() -> str:
-    load = os.getloadavg()[2]
-    return f"{os.cpu_count()} processors ({platform.machine()}), no GPU used, load {load:.1f} over the last 15 minutes"
+    load = os.getloadavg()[0]
+    return f"{os.cpu_count()} processors ({platform.machine()}), no GPU used, load {load:.1f} when it began"
