@@ -14,7 +14,7 @@ from jobs import recoveries
 from jobs.batches import Claim, NextAttempt
 from jobs.deciding import on_failure
 from jobs.routing import queue_for
-from jobs.specs import Measurement, Outcome, OwnRun, Verdict
+from jobs.specs import Measurement, Outcome, OwnRun, Platform, Verdict
 from jobs.worker import Backend
 from recovery import AttemptRecord, BrowserFailure, Evidence, FailureInfo, Phase
 from recovery.actions import Action, Adjust, Fallback, GiveUp, Park, Reroute, Restart, Retry, Simulate
@@ -55,7 +55,7 @@ def next_attempt(claim: Claim, action: Restart | Adjust | Fallback | Simulate | 
     if isinstance(action, Adjust):
         adjustments = action.adjustments
     elif isinstance(action, Fallback):
-        browser = action.browser
+        browser, adjustments = action.browser, adjustments.in_another_browser()
     elif isinstance(action, Simulate):
         browser = None
     return NextAttempt(
@@ -92,7 +92,7 @@ def finish(
             model=spec.model,
             model_type=spec.model_type,
             platform=spec.platform,
-            degraded=gave_result and claim.browser not in {None, spec.browser},
+            degraded=gave_result and is_degraded(claim),
             simulated=gave_result and claim.browser is None,
             recovered=outcome is Outcome.PASSED and had_failure(claim.history),
             measurement=result if isinstance(result, Measurement) else None,
@@ -103,6 +103,12 @@ def finish(
     )
     if accepted:
         note_recovery(backend, claim, entry)
+
+
+def is_degraded(claim: Claim) -> bool:
+    """Whether an attempt runs in another browser than its test asked for, or on another backend."""
+    left = claim.adjustments.other_backend and claim.spec.platform is Platform.WEBGPU
+    return claim.browser is not None and (claim.browser is not claim.spec.browser or left)
 
 
 def had_failure(history: Sequence[AttemptRecord]) -> bool:

@@ -263,6 +263,14 @@ class Verdict(_Value):
     seconds: float = Field(description="from the first claim to the verdict")
 
     @property
+    def ran_on(self) -> str:
+        """What gave the result: a browser, with its backend where that is another one than asked."""
+        if self.browser is None:
+            return "native onnxruntime" if self.simulated else "nothing"
+        backend = self.platform if self.measurement is None else self.measurement.backend
+        return self.browser.value if backend == self.platform else f"{self.browser.value} on {backend}"
+
+    @property
     def subject(self) -> str:
         """What was run: the model's name, or the function's."""
         return self.model or self.function or ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,7 +21,12 @@ class Adjustments(BaseModel):
     time_factor: float = Field(default=1.0, ge=1, le=10, description="the attempt's time limits are multiplied by it")
     profile_in_memory: bool = Field(default=False, description="the browser's profile is kept in memory, not on disk")
     small_batch: bool = Field(default=False, description="models get one input at a time")
+    other_backend: bool = Field(default=False, description="what asks for WebGPU runs on wasm, and is told as degraded")
     rules: tuple[str, ...] = Field(default=(), description="names of the rules that led here, in order")
+
+    def in_another_browser(self) -> Self:
+        """What of them holds where the browser is another: its WebGPU may be well."""
+        return self.model_copy(update={"other_backend": False})
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class AdjustmentRule:
 
 
 _SAFARIS_ENGINE = {BrowserType.SAFARI, BrowserType.WEBKIT}
+_OTHER_BACKEND = "wasm after one GPU error more"
 
 # Every rule pulls a lever that cures something; a rule without an effect doesn't belong here.
 RULES = (
@@ -81,3 +88,13 @@ def adjust(
         if rule.name not in previous.rules and rule.applies(failure, browser, model_type):
             adjusted = adjusted.model_copy(update={**rule.change, "rules": (*adjusted.rules, rule.name)})
     return adjusted
+
+
+def on_other_backend(failure: FailureInfo, previous: Adjustments) -> Adjustments | None:
+    """``previous``, and wasm in the place of WebGPU; None: that would cure nothing, or was tried.
+
+    No rule like the others: what runs then is not what the test asked for, so a policy must allow it.
+    """
+    if failure.failure_type is not FailureType.GPU_ERROR or previous.other_backend:
+        return None
+    return previous.model_copy(update={"other_backend": True, "rules": (*previous.rules, _OTHER_BACKEND)})

@@ -9,11 +9,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from recovery.actions import Action, Adjust, Fallback, GiveUp, Park, Reroute, Restart, Retry, Simulate
-from recovery.adjustments import Adjustments, adjust
+from recovery.adjustments import Adjustments, adjust, on_other_backend
 from recovery.explain import explain
 from recovery.failures import Evidence, FailureInfo
 from recovery.history import AttemptRecord
-from recovery.kinds import BrowserType, ModelType, RecoveryLevel
+from recovery.kinds import BrowserType, FailureType, ModelType, RecoveryLevel
 from recovery.past import Past
 from recovery.policy import BatchBudget, RecoveryPolicy
 
@@ -148,15 +148,20 @@ def _batch_spent(spent: BatchSpent, budget: BatchBudget) -> str | None:
 def _at(
     level: RecoveryLevel, failure: FailureInfo, past: Past, situation: Situation, policy: RecoveryPolicy
 ) -> Action | None:
-    if past.times(level) >= policy.limit(level):
-        return None
-    return _LEVELS[level](failure, past, situation, policy)
+    if past.times(level) < policy.limit(level):
+        return _LEVELS[level](failure, past, situation, policy)
+    if level is RecoveryLevel.AGGRESSIVE and policy.other_backend and policy.limit(level):
+        return _leave_webgpu(failure, past, situation, policy)
+    return None
 
 
 def _retry(failure: FailureInfo, past: Past, situation: Situation, policy: RecoveryPolicy) -> Action | None:
     if _must_leave(past, situation, policy) or _session_is_gone(failure.evidence):
         return None
-    return Retry(delay=policy.backoff.seconds(past.times(RecoveryLevel.MINIMAL), situation.jitter))
+    wait = policy.backoff.seconds(past.times(RecoveryLevel.MINIMAL), situation.jitter)
+    # A page that hangs is left behind: what comes is a new one, and time cures nothing.
+    hung = failure.failure_type is FailureType.TIMEOUT and not failure.evidence.budget_spent
+    return Retry(delay=0.0 if hung else wait)
 
 
 def _restart(failure: FailureInfo, past: Past, situation: Situation, policy: RecoveryPolicy) -> Action | None:
@@ -170,6 +175,14 @@ def _adjust(failure: FailureInfo, past: Past, situation: Situation, policy: Reco
         return None
     settings = adjust(failure, situation.browser, situation.model_type, situation.adjustments)
     return Adjust(browser=situation.browser, adjustments=settings)
+
+
+def _leave_webgpu(failure: FailureInfo, past: Past, situation: Situation, policy: RecoveryPolicy) -> Action | None:
+    """Level 3 once more, where its other settings did not help and the policy allows another backend."""
+    if situation.browser is None or _must_leave(past, situation, policy):
+        return None
+    settings = on_other_backend(failure, situation.adjustments)
+    return Adjust(browser=situation.browser, adjustments=settings) if settings else None
 
 
 def _fall_back(_: FailureInfo, past: Past, situation: Situation, policy: RecoveryPolicy) -> Action | None:

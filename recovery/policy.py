@@ -114,6 +114,7 @@ class RecoveryPolicy(_Table):
     max_attempts: int = Field(ge=1, le=50, strict=True)
     max_seconds: Seconds
     max_detours: int = Field(ge=0, le=1000, strict=True)
+    other_backend: bool = Field(strict=True, description="level 3 may run on wasm what asked for WebGPU")
     batch: BatchBudget
     start_level: StartLevels
     limits: Limits

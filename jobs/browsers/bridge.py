@@ -56,7 +56,7 @@ class BridgeResult(BaseModel):
     platform: Platform = Field(description="as asked; what really ran is measurement.backend")
     asked_browser: BrowserType
     browser: BrowserType | None = Field(description="the browser that ran it; None: simulated")
-    degraded: bool = Field(description="another browser than asked")
+    degraded: bool = Field(description="another browser or backend than asked")
     simulated: bool = Field(description="no browser at all: native onnxruntime")
     recovered: bool = Field(description="only after a failure of the infrastructure")
     measurement: Measurement
@@ -185,7 +185,7 @@ class BrowserAutomationBridge:
 
     async def switch_browser(self, browser: BrowserType) -> None:
         """Level 4: a process of another browser."""
-        self.browser = browser
+        self.browser, self.adjustments = browser, self.adjustments.in_another_browser()
         await self._in_thread(self._relaunch)
 
     async def simulate(self) -> None:
@@ -236,9 +236,10 @@ class BrowserAutomationBridge:
             self._usable = self._look_for_usable()
             raise
         self._note_recovery(browser)
+        elsewhere = (browser, measurement.backend) != (self.asked_browser, self.platform)
         result = BridgeResult(
             model=spec.model or "", platform=self.platform, asked_browser=self.asked_browser, browser=browser,
-            degraded=browser not in {None, self.asked_browser}, simulated=browser is None,
+            degraded=browser is not None and elsewhere, simulated=browser is None,
             recovered=bool(self.trail.records), measurement=measurement,
         )  # fmt: skip
         self.trail.passed()

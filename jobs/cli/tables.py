@@ -24,11 +24,10 @@ def print_verdicts(console: Console, verdicts: Iterable[Verdict], *, title: str)
     for column in ("test", "verdict", "ran on", "way", "result"):
         table.add_column(column, overflow="fold")
     for verdict in sorted(verdicts, key=lambda one: one.test):
-        ran_on = "simulation" if verdict.simulated else (verdict.browser.value if verdict.browser else "nothing")
         table.add_row(
             verdict.test,
             Text(verdict.outcome.value, STYLES[verdict.outcome.value]),
-            ran_on,
+            "simulation" if verdict.simulated else verdict.ran_on,
             " → ".join(_step(entry.level, entry.outcome) for entry in verdict.attempts),
             show_verdict(verdict),
         )

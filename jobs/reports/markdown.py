@@ -60,7 +60,7 @@ def _lines(
         "Passed, but not as asked, which this batch does not allow",
         ("test", "mark", "ran on"),
         (
-            (verdict.test, " and ".join(marks), verdict.browser.value if verdict.browser else "native onnxruntime")
+            (verdict.test, " and ".join(marks), verdict.ran_on)
             for verdict in _by_test(verdicts)
             if (marks := not_allowed(verdict, header.allow))
         ),

@@ -5,6 +5,7 @@ The other two are shown in test_faults.py (a full disk) and test_recovery_levels
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from jobs.browsers.runner import run_test
 from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Measurement, ModelSource, Platform, TestSpec
 from recovery import Adjustments, BrowserFailure, BrowserType, ModelType, adjust, categorize_browser_failure
+from recovery.adjustments import on_other_backend
 from tests.browser.owners import scratch_root
 
 
@@ -70,6 +72,45 @@ def test_more_time_cures_a_slow_server(browser: BrowserType, pool: SessionPool) 
         timeout=4, faults=(FaultSpec(kind=FaultKind.ASSET_SLOW, attempts=None),),
     )  # fmt: skip
     assert failed_and_cured(slow, browser, pool).backend == "wasm"
+
+
+@pytest.mark.night  # its first runs take seconds
+def test_more_time_cures_a_compilation_that_takes_longer_than_the_test_has(
+    browser: BrowserType, pool: SessionPool
+) -> None:
+    whole = TestSpec(
+        id="shaders", browser=browser, model="bert-base-uncased", model_type=ModelType.TEXT, platform=Platform.WEBGPU
+    )
+    pool.session_for(browser, Adjustments())  # a browser's start is not the attempt's time
+    began = time.monotonic()
+    run_test(whole, 1, browser, Adjustments(), pool, lambda: False)
+    needed = time.monotonic() - began
+    pool.restart()
+    # As far from what it needs as from half of it: a new browser has to compile all of it again.
+    short = whole.model_copy(update={"timeout": needed / 2**0.5})
+    assert failed_and_cured(short, browser, pool).backend == "webgpu"
+
+
+def test_wasm_cures_a_gpu_that_keeps_dying_and_says_so(browser: BrowserType, pool: SessionPool) -> None:
+    kind = FaultKind.GPU_PROCESS_KILLED if browser is BrowserType.CHROME else FaultKind.DEVICE_LOST
+    dying = TestSpec(
+        id="dying", browser=browser, model="bert-base-uncased", model_type=ModelType.TEXT, platform=Platform.WEBGPU,
+        faults=(FaultSpec(kind=kind, attempts=None),),
+    )  # fmt: skip
+    adjustments: Adjustments | None = Adjustments()
+    for _ in range(2):
+        assert adjustments is not None
+        with pytest.raises(BrowserFailure) as caught:
+            run_test(dying, 1, browser, adjustments, pool, lambda: False)
+        pool.restart()
+        seen = categorize_browser_failure(caught.value, caught.value.evidence)
+        # The software adapter first, which is none of a GPU's process or device either.
+        adjusted = adjust(seen, browser, dying.model_type, adjustments)
+        adjustments = adjusted if adjusted != adjustments else on_other_backend(seen, adjustments)
+    assert adjustments is not None
+    assert (adjustments.software_adapter, adjustments.other_backend) == (True, True)
+    measured = run_test(dying, 1, browser, adjustments, pool, lambda: False)
+    assert (measured.backend, measured.adapter) == ("wasm", None)
 
 
 def convolutions(path: Path, channels: int = 96, layers: int = 3) -> ModelSource:

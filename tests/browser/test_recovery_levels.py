@@ -131,3 +131,26 @@ def test_a_planted_wrong_weight_is_failed_and_not_retried(run_batch: Runner, tmp
     assert verdict["outcome"] == "failed"
     assert len(verdict["attempts"]) == 1
     assert verdict["measurement"]["max_abs_error"] > verdict["measurement"]["tolerance"]
+
+
+@pytest.mark.night
+def test_what_left_webgpu_for_wasm_is_degraded_and_says_so_everywhere(run_batch: Runner) -> None:
+    code, report, output = run_batch("""
+        [matrix]
+        browsers = ["chrome"]
+        models = ["bert-base-uncased"]
+        platforms = ["webgpu"]
+        [recovery]
+        other_backend = true
+        [[fault]]
+        kind = "gpu_process_killed"
+        attempts = "all"
+    """)
+    assert code == 1, output  # the batch does not allow it
+    [verdict] = report["verdicts"]
+    way = [(entry["level"], entry["browser"], entry["outcome"]) for entry in verdict["attempts"]]
+    assert way == [(None, "chrome", "gpu"), (3, "chrome", "gpu"), (3, "chrome", "passed")]
+    assert (verdict["outcome"], verdict["degraded"], verdict["recovered"]) == ("passed", True, True)
+    assert (verdict["platform"], verdict["measurement"]["backend"]) == ("webgpu", "wasm")
+    assert "chrome on wasm" in output
+    assert "degraded" in output

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from recovery import BatchSpent, FailureType, ModelType, decide, decide_open_circuit
+from recovery import Adjustments, BatchSpent, FailureType, ModelType, adjust, decide, decide_open_circuit
 from recovery.actions import Action, Adjust, Fallback, GiveUp, Park, Restart, Retry, Simulate
+from recovery.adjustments import on_other_backend
 from tests.unit.recovery.makers import CHROME, EDGE, FIREFOX, POLICY, SAFARI, failure, record, situation
 
 SOFTER = Adjust(browser=CHROME, adjustments=situation().adjustments)
@@ -149,13 +150,46 @@ def test_budgets_end_a_test() -> None:
 
 
 def test_retries_wait_longer_each_time_and_differ_by_jitter() -> None:
-    policy = POLICY.merged({"limits": {"minimal": 3}})
-    first = decide(failure(), [record(1)], situation(), policy)
-    second = decide(failure(), [record(1), record(2, by=RETRY)], situation(), policy)
+    policy, slow = POLICY.merged({"limits": {"minimal": 3}}), failure(budget_spent=True)
+    first = decide(slow, [record(1)], situation(), policy)
+    second = decide(slow, [record(1), record(2, by=RETRY)], situation(), policy)
     assert (first, second) == (Retry(delay=0.2), Retry(delay=0.4))
-    jittered = decide(failure(), [record(1)], situation(jitter=0.5), policy)
+    jittered = decide(slow, [record(1)], situation(jitter=0.5), policy)
     assert isinstance(jittered, Retry)
     assert jittered.delay == pytest.approx(0.15)
+
+
+def test_after_a_hang_nothing_is_waited_for() -> None:
+    assert decide(failure(), [record(1)], situation(), POLICY) == Retry(delay=0.0)
+    lost = POLICY.merged({"start_level": {"connection": 1}})
+    assert decide(failure(FailureType.CONNECTION_FAILURE), [record(1)], situation(), lost) == RETRY
+
+
+ELSEWHERE = POLICY.merged({"other_backend": True})
+SOFTWARE = adjust(failure(FailureType.GPU_ERROR), CHROME, ModelType.VISION, Adjustments())
+AFTER_SOFTWARE = [record(1, "gpu"), record(2, "gpu", by=SOFTER)]
+
+
+def test_webgpu_is_left_for_wasm_once_the_software_adapter_did_not_help_and_the_policy_allows_it() -> None:
+    gpu, where = failure(FailureType.GPU_ERROR), situation(adjustments=SOFTWARE)
+    assert decide(gpu, [record(1, "gpu")], situation(), ELSEWHERE) == Adjust(browser=CHROME, adjustments=SOFTWARE)
+    left = decide(gpu, AFTER_SOFTWARE, where, ELSEWHERE)
+    assert isinstance(left, Adjust)
+    assert (left.adjustments.other_backend, left.adjustments.software_adapter) == (True, True)
+    # Once; and never where the policy doesn't say so, level 3 is switched off, or another thing failed.
+    again = [*AFTER_SOFTWARE, record(3, "gpu", by=left)]
+    assert isinstance(decide(gpu, again, situation(adjustments=left.adjustments), ELSEWHERE), Fallback)
+    assert isinstance(decide(gpu, AFTER_SOFTWARE, where, POLICY), Fallback)
+    off = ELSEWHERE.merged({"limits": {"aggressive": 0}})
+    assert isinstance(decide(gpu, [record(1, "gpu")], situation(), off), Fallback)
+    assert isinstance(decide(failure(FailureType.CRASH), AFTER_SOFTWARE, where, ELSEWHERE), Fallback)
+
+
+def test_another_browser_is_asked_for_webgpu_again() -> None:
+    left = on_other_backend(failure(FailureType.GPU_ERROR), SOFTWARE)
+    assert left is not None
+    assert not left.in_another_browser().other_backend
+    assert left.in_another_browser().software_adapter
 
 
 def test_a_detour_keeps_the_level_that_it_began_with() -> None:

@@ -73,7 +73,7 @@ class Bridge:
 @pytest.mark.parametrize(
     ("strategy", "kind", "asked"),
     [
-        (SimpleRetryStrategy(), FailureType.TIMEOUT, "renew after 0.2"),
+        (SimpleRetryStrategy(), FailureType.TIMEOUT, "renew after 0.0"),
         (BrowserRestartStrategy(), FailureType.CRASH, "restart as before"),
         (SettingsAdjustmentStrategy(), FailureType.GPU_ERROR, "restart adjusted"),
         (BrowserFallbackStrategy(), FailureType.LAUNCH_FAILURE, "switch to firefox"),
@@ -101,7 +101,7 @@ def test_a_strategy_that_is_used_up_has_nothing_to_offer() -> None:
     for expected in (True, False):
         bridge.trail.failed(slow, bridge.browser, bridge.now())
         assert asyncio.run(SimpleRetryStrategy().recover(bridge, slow)) is expected
-    assert bridge.asked == ["renew after 0.2"]
+    assert bridge.asked == ["renew after 0.0"]
 
 
 def test_the_models_strategy_moves_to_the_models_browser_when_settings_were_adjusted() -> None:
@@ -119,7 +119,7 @@ def test_the_ladder_is_climbed_failure_by_failure() -> None:
     ready = [asyncio.run(manager.recover(bridge, failure())) for _ in range(7)]
     assert ready == [True] * 6 + [False]
     assert bridge.asked == [
-        "renew after 0.2",
+        "renew after 0.0",
         "restart as before",
         "restart adjusted",
         "switch to firefox",
@@ -135,7 +135,7 @@ def test_the_ladder_is_climbed_failure_by_failure() -> None:
 def test_a_recovery_that_fails_is_followed_by_the_next() -> None:
     bridge = Bridge(broken=frozenset({"renew", "restart"}))
     assert asyncio.run(ProgressiveRecoveryManager().recover(bridge, failure()))
-    assert bridge.asked == ["renew after 0.2", "restart as before", "switch to firefox"]
+    assert bridge.asked == ["renew after 0.0", "restart as before", "switch to firefox"]
     assert [entry.failure_type for entry in bridge.trail.records] == [
         FailureType.TIMEOUT,
         FailureType.CONNECTION_FAILURE,
@@ -161,7 +161,7 @@ def test_a_success_lets_everything_begin_anew() -> None:
     for _ in range(3):
         assert asyncio.run(recover_browser(bridge, TimeoutError("slow")))
         bridge.trail.passed()
-    assert bridge.asked == ["renew after 0.2"] * 3
+    assert bridge.asked == ["renew after 0.0"] * 3
 
 
 def test_the_seeds_example() -> None:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.reports import render_markdown
-from jobs.specs import Outcome
+from jobs.specs import Outcome, Platform
 from recovery import BrowserType, RecoveryLevel
-from tests.unit.reports.verdicts import attempt, header, verdict
+from tests.unit.reports.verdicts import MEASURED, attempt, header, verdict
 
 
 def test_its_head_says_whether_all_is_well_and_counts() -> None:
@@ -32,10 +32,12 @@ def test_recoveries_and_what_is_not_allowed_are_listed_apart() -> None:
     verdicts = [
         verdict("a", attempts=way, recovered=True),
         verdict("b", degraded=True, browser=BrowserType.FIREFOX),
+        verdict("c", degraded=True, measurement=MEASURED.model_copy(update={"backend": Platform.WASM})),
     ]
     text = render_markdown(header(), verdicts)
     assert "| a | chrome crash → level 2 chrome passed |" in text
     assert "| b | degraded | firefox |" in text
+    assert "| c | degraded | chrome on wasm |" in text
     assert "| 2 MODERATE | 1 | 1 |" in text
     assert "| b | degraded" not in render_markdown(header("degraded"), verdicts)
 
