@@ -41,21 +41,21 @@ class RunFaults:
         self.struck_at: float | None = None
         """When they struck, on the monotonic clock."""
         # This also ends what an earlier attempt did to the same link.
-        session.link.stall_assets(STALL_SECONDS if FaultKind.ASSET_STALLED in faults else 0.0)
-        session.link.slow_assets(SLOWNESS * timeout if FaultKind.ASSET_SLOW in faults else 0.0)
-        session.link.hold_offers(held=bool(self._strikes))
+        session.link.faults.stall(STALL_SECONDS if FaultKind.ASSET_STALLED in faults else 0.0)
+        session.link.faults.slow(SLOWNESS * timeout if FaultKind.ASSET_SLOW in faults else 0.0)
+        session.link.faults.hold_offers(held=bool(self._strikes))
         if faults & {FaultKind.ASSET_STALLED, FaultKind.ASSET_SLOW}:
             self.struck_at = time.monotonic()
 
     def look(self) -> None:
         """Strike, if it is time."""
-        if self._strikes and self._session.link.offer_waits:
+        if self._strikes and self._session.link.faults.offer_waits:
             strikes, self._strikes = self._strikes, []
             self.struck_at = time.monotonic()
             for strike in strikes:
                 strike(self._session)
         elif self.struck_at is not None and time.monotonic() - self.struck_at > SINKING_IN:
-            self._session.link.hold_offers(held=False)
+            self._session.link.faults.hold_offers(held=False)
 
 
 def _signal(which: Callable[[BrowserSession], Iterator[psutil.Process]], signum: signal.Signals) -> Callable[..., None]:

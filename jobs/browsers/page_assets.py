@@ -114,11 +114,11 @@ class LinkFiles(StaticFileHandler):
             logger.warning("a request with an unknown token was refused")
             raise HTTPError(404)
         self._link = link
-        while link.stall_left > 0 and not self.request.connection.stream.closed():  # type: ignore[union-attr]
-            await asyncio.sleep(min(_STALL_STEP, link.stall_left))
+        while link.faults.stall_left > 0 and not self.request.connection.stream.closed():  # type: ignore[union-attr]
+            await asyncio.sleep(min(_STALL_STEP, link.faults.stall_left))
         offer = self.path_kwargs.pop("offer", None)
         if offer is not None:
-            while link.must_wait() and not self.request.connection.stream.closed():  # type: ignore[union-attr]
+            while link.faults.must_wait() and not self.request.connection.stream.closed():  # type: ignore[union-attr]
                 await asyncio.sleep(_HOLD_STEP)
             path = link.offered(int(offer))
             if path is None:
@@ -131,7 +131,7 @@ class LinkFiles(StaticFileHandler):
         """The file in pieces; of a slow server the first of them are single bytes."""
         for piece in super().get_content(abspath, start, end):
             rest = bytes(piece)
-            while self._link is not None and self._link.slow_left > 0 and len(rest) > 1:
+            while self._link is not None and self._link.faults.slow_left > 0 and len(rest) > 1:
                 yield rest[:1]
                 rest = rest[1:]
             yield rest
@@ -139,9 +139,9 @@ class LinkFiles(StaticFileHandler):
     def flush(self, include_footers: bool = False) -> Future[None]:
         """Send what was written; a slow server then pauses."""
         sent = super().flush(include_footers)
-        if self._link is None or self._link.slow_left == 0 or include_footers:
+        if self._link is None or self._link.faults.slow_left == 0 or include_footers:
             return sent
-        return asyncio.ensure_future(_then_pause(sent, min(_SLOW_STEP, self._link.slow_left)))
+        return asyncio.ensure_future(_then_pause(sent, min(_SLOW_STEP, self._link.faults.slow_left)))
 
     def compute_etag(self) -> str | None:
         """Of time, size and file number: hashing 27 MB would block every other page of this server."""

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import quote
 
+from jobs.browsers.link_faults import LinkFaults
+from jobs.browsers.link_offers import LinkOffers
 from jobs.browsers.page_inbox import Answer, Inbox
 from jobs.browsers.page_vitals import Vitals
 from jobs.browsers.protocol import Beat, Fault, Hello, Log, PagePhase, Probe, Run
@@ -23,7 +24,6 @@ from jobs.browsers.tensors import MAX_FRAME_BYTES
 # Complaints of the page, and notes of messages both ways, that are kept; the oldest go first.
 MAX_LOGS: Final = 200
 MAX_NOTES: Final = 200
-MAX_OFFERS: Final = 1_000
 # Seconds that the server's thread may take to accept a message for sending.
 SEND_TIMEOUT: Final = 5.0
 
@@ -66,13 +66,9 @@ class PageLink:
         self._inbox = Inbox()
         self._logs: deque[Log] = deque(maxlen=MAX_LOGS)
         self._notes: deque[dict[str, object]] = deque(maxlen=MAX_NOTES)
-        self._offers: dict[int, Path] = {}
-        self._next_offer = 1
+        self._offers = LinkOffers(page_url)
+        self.faults = LinkFaults()
         self._vitals: Vitals | None = None
-        self._stalled_until = 0.0
-        self._slow_until = 0.0
-        self._offers_held = False
-        self._offer_waits = False
         self._cut = False
         self._lost_at: float | None = None
         self._refused: str | None = None
@@ -155,23 +151,11 @@ class PageLink:
             FileNotFoundError: there is no such file.
             ValueError: too many offers, or not a regular file.
         """
-        resolved = path.resolve(strict=True)
-        if not resolved.is_file():
-            raise ValueError(f"{path} is not a regular file")
-        with self._changed:
-            number = next((number for number, offered in self._offers.items() if offered == resolved), None)
-            if number is None:
-                if len(self._offers) >= MAX_OFFERS:
-                    raise ValueError(f"more than {MAX_OFFERS} files offered to one page; withdraw some")
-                number = self._next_offer
-                self._next_offer += 1
-                self._offers[number] = resolved
-        return f"{self.page_url}files/{number}/{quote(path.name)}"
+        return self._offers.add(path)
 
     def withdraw_all(self) -> None:
         """Take all offers back; their URLs are not found from now on and never used again."""
-        with self._changed:
-            self._offers.clear()
+        self._offers.withdraw_all()
 
     def send(self, message: Run | Fault | Probe) -> None:
         """Hand a message over for sending; does not wait until the page read it.
@@ -218,23 +202,6 @@ class PageLink:
         with self._changed:
             return list(self._notes)
 
-    def stall_assets(self, seconds: float) -> None:
-        """Fault: for so long the server takes this link's requests for files and answers nothing. 0 ends a stall."""
-        self._stalled_until = time.monotonic() + seconds
-
-    def slow_assets(self, seconds: float) -> None:
-        """Fault: for so long the server sends this link's files byte by byte. 0 ends it."""
-        self._slow_until = time.monotonic() + seconds
-
-    def hold_offers(self, *, held: bool) -> None:
-        """Fault: while held, requests for offered files wait, so that something else can happen to the page first."""
-        self._offers_held, self._offer_waits = held, False
-
-    @property
-    def offer_waits(self) -> bool:
-        """Whether the page has asked for an offered file that is held."""
-        return self._offer_waits
-
     def cut(self) -> None:
         """Fault: drop the page's connection and take none of this link again, as a broken network would."""
         with self._changed:
@@ -248,8 +215,9 @@ class PageLink:
         with self._changed:
             self._closed = True
             connection, self._connection = self._connection, None
-            self._offers.clear()
             self._changed.notify_all()
+        self._offers.withdraw_all()
+        self.faults.end()
         self._forget()
         if connection is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(connection.end, 4000, "link closed")
@@ -314,24 +282,9 @@ class PageLink:
         """Whether new connections are to be turned away."""
         return self._cut
 
-    def must_wait(self) -> bool:
-        """Whether a request for an offered file has to wait now."""
-        self._offer_waits = self._offers_held and not self._closed
-        return self._offer_waits
-
     def offered(self, number: int) -> Path | None:
         """The file behind an offer."""
-        return self._offers.get(number)
-
-    @property
-    def stall_left(self) -> float:
-        """Seconds for which requests for files are to be left unanswered."""
-        return 0.0 if self._closed else max(0.0, self._stalled_until - time.monotonic())
-
-    @property
-    def slow_left(self) -> float:
-        """Seconds for which files are to be sent slowly."""
-        return 0.0 if self._closed else max(0.0, self._slow_until - time.monotonic())
+        return self._offers.file(number)
 
     # --- Inside ---
 

@@ -295,12 +295,12 @@ def test_a_dropped_connection_is_made_again_by_the_same_page(page: Page, model: 
 
 def test_a_stalled_model_is_no_hang(page: Page, model: Path) -> None:
     page.run(model, Platform.WASM)
-    page.link.stall_assets(60)
+    page.link.faults.stall(60)
     page.start(model, Platform.WASM, IDS)
     assert eventually(lambda: page.link.phase is PagePhase.LOAD and (page.link.phase_age or 0) > 1.5)
     assert page.link.pulse_age is not None
     assert page.link.pulse_age < 1
-    page.link.stall_assets(0)
+    page.link.faults.stall(0)
     assert isinstance(page.answer(), Result)
 
 

@@ -88,19 +88,19 @@ def test_nothing_else_is_served(server: PageServer, link: PageLink, path: str) -
 
 
 def test_a_stall_leaves_requests_unanswered_and_ends(link: PageLink) -> None:
-    link.stall_assets(0.6)
+    link.faults.stall(0.6)
     started = time.monotonic()
     assert get(link.page_url)[0].status == 200
     assert 0.5 < time.monotonic() - started < 3
 
 
 def test_other_links_are_served_during_a_stall(server: PageServer, link: PageLink) -> None:
-    link.stall_assets(60)
+    link.faults.stall(60)
     other = server.open_link()
     with ThreadPoolExecutor(1) as pool:
         stalled = pool.submit(get, link.page_url)
         assert get(other.page_url)[0].status == 200
         assert not stalled.done()
-        link.stall_assets(0)
+        link.faults.stall(0)
         assert stalled.result(BOUND)[0].status == 200
     other.close()
