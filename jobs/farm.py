@@ -21,7 +21,7 @@ import redis
 
 from jobs import log_echo
 from jobs.ports import free_port
-from jobs.processes import OwnedProcess
+from jobs.processes import OwnedProcess, namespace_command
 from jobs.routing import SIMULATION_QUEUE, browser_queue
 from jobs.scratch import ScratchFolder, sweep
 from recovery import BrowserType
@@ -88,6 +88,7 @@ class Farm:
                 running.
         """
         sweep()
+        namespace_command()  # asked before a folder is there: until its warden runs, a kill would leave it behind
         try:
             self._start_redis()
             self._make_log_dir()

@@ -14,7 +14,7 @@ import psutil
 
 from jobs.browsers.display import VirtualDisplay
 from jobs.browsers.launch import Launch, use_profile
-from jobs.processes import OwnedProcess
+from jobs.processes import OwnedProcess, namespace_command
 from jobs.scratch import ScratchFolder
 from jobs.settings import Settings
 from recovery import Evidence, Phase
@@ -47,6 +47,7 @@ class LocalDriver:
             self._display = VirtualDisplay(self._config.scratch_dir)
             self._display.start()
             environment |= {"DISPLAY": self._display.name, "GDK_BACKEND": "x11"}
+        namespace_command()  # asked before the folder is there: until its warden runs, a kill would leave it behind
         scratch = ScratchFolder(self._config.scratch_dir)
         if len(str(scratch.path)) > LONGEST_SCRATCH:
             scratch.remove()

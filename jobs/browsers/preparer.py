@@ -62,6 +62,8 @@ def profile_name(launch: Launch, model_type: ModelType | None) -> str | None:
     options = launch.options
     if launch.remote_url or not isinstance(options, ChromiumOptions | FirefoxOptions):
         return None
+    if model_type is None and isinstance(options, ChromiumOptions):
+        return None  # only its shaders are worth a copy
     settings = [*options.arguments, *(f"{name}={value}" for name, value in sorted(launch.environment.items()))]
     if isinstance(options, FirefoxOptions):
         settings += [f"{name}={value}" for name, value in sorted(options.preferences.items())]

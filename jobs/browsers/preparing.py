@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,11 @@ from recovery.failures import InternalFailure
 # Seconds that a run may take, and the browser's end: it has the lowest priority.
 _RUN_SECONDS: Final = 300.0
 _QUIT_SECONDS: Final = 60.0
+
+# All that is worth a copy of Chromium's profile: with the rest of it, it starts later than with none.
+_OF_CHROMIUM: Final = frozenset(
+    {"DawnGraphiteCache", "DawnWebGPUCache", "GPUCache", "GrShaderCache", "GraphiteDawnCache", "ShaderCache"}
+)
 
 log = logging.getLogger("breakwater.browsers")
 
@@ -56,6 +62,8 @@ def prepare(browser: BrowserType, model_type: ModelType | None, config: Settings
         pool = SessionPool(config, profile=profile)
         try:
             _warm(pool, browser, model_type)
+            if browser is not BrowserType.FIREFOX:
+                _leave_caches(profile)
             profiles.keep(name, profile)
         finally:
             pool.close()
@@ -82,6 +90,15 @@ def _warm(pool: SessionPool, browser: BrowserType, model_type: ModelType | None)
         raise InternalFailure(f"{browser.value} did not quit: {error}") from error
     if not ended:
         raise InternalFailure(f"{browser.value} did not quit within {_QUIT_SECONDS:g} s")
+
+
+def _leave_caches(profile: Path) -> None:
+    for part in (*profile.iterdir(), *(profile / "Default").iterdir()):
+        if part.name not in _OF_CHROMIUM and part.name != "Default":
+            if part.is_dir() and not part.is_symlink():
+                shutil.rmtree(part)
+            else:
+                part.unlink()
 
 
 @contextlib.contextmanager

@@ -47,25 +47,34 @@ def profile_of(pool: SessionPool) -> Path:
     return Path(named[0] if named else line[line.index("-profile") + 1])
 
 
-@pytest.mark.parametrize("browser", [BrowserType.CHROME, pytest.param(BrowserType.FIREFOX, marks=pytest.mark.night)])
-def test_each_launch_has_a_copy_of_its_own_and_a_bad_one_is_used_once(config: Settings, browser: BrowserType) -> None:
+@pytest.mark.parametrize(
+    ("browser", "kind"),
+    [
+        (BrowserType.FIREFOX, None),
+        pytest.param(BrowserType.CHROME, ModelType.TEXT, marks=pytest.mark.night),
+        pytest.param(BrowserType.FIREFOX, ModelType.TEXT, marks=pytest.mark.night),
+    ],
+)
+def test_each_launch_has_a_copy_of_its_own_and_a_bad_one_is_used_once(
+    config: Settings, browser: BrowserType, kind: ModelType | None
+) -> None:
     assert config.profiles_dir is not None
-    assert prepare(browser, None, config, config.profiles_dir)
-    assert not prepare(browser, None, config, config.profiles_dir)
+    assert prepare(browser, kind, config, config.profiles_dir)
+    assert not prepare(browser, kind, config, config.profiles_dir)
     kept = kept_in(config)
     before = content(kept)
     assert before
 
     pool = SessionPool(config)
     try:
-        driver = pool.session_for(browser, Adjustments()).driver
+        driver = pool.session_for(browser, Adjustments(), model_type=kind).driver
         first = profile_of(pool)
         assert first.name == "profile"
         assert set(before) - {str(path) for path in content(first)} <= set(before)
         assert driver.execute_script(LEAVE) == "left"
         pool.restart()
         assert not first.exists()
-        driver = pool.session_for(browser, Adjustments()).driver
+        driver = pool.session_for(browser, Adjustments(), model_type=kind).driver
         assert profile_of(pool) != first
         assert driver.execute_script(FIND) == [0, ""]
         pool.restart()
@@ -77,7 +86,7 @@ def test_each_launch_has_a_copy_of_its_own_and_a_bad_one_is_used_once(config: Se
         for name in ("Default", "Local State"):
             (kept / name).symlink_to("/dev/full")
         (kept / "prefs.js").write_text('user_pref("browser.startup.page", ', encoding="utf-8")
-        session = pool.session_for(browser, Adjustments())
+        session = pool.session_for(browser, Adjustments(), model_type=kind)
         assert session.is_well()
     finally:
         pool.close()

@@ -78,7 +78,9 @@ class Elsewhere:
         assert chromedriver is not None, "run `make setup`"
         port, self.port = free_port(), free_port()
         token = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
-        self.driver = OwnedProcess([*place.within, chromedriver, f"--port={port}"], scratch=ScratchFolder(root))
+        self.driver = OwnedProcess(
+            [*place.within, chromedriver, f"--port={port}", "--allowed-ips="], scratch=ScratchFolder(root)
+        )
         self.proxy = OwnedProcess(
             [*place.within, "python3", "-c", PROXY, str(self.port), str(port), token, place.theirs],
             scratch=ScratchFolder(root),
