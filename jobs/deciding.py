@@ -18,13 +18,22 @@ from recovery import AttemptRecord, BrowserType, FailureInfo, RecoveryPolicy
 from recovery.actions import Action
 
 
-def on_failure(backend: Backend, claim: Claim, failure: FailureInfo, entry: AttemptRecord) -> Action:
-    """What recovery makes of a failure, given who is at work and which circuits let calls through."""
+def on_failure(
+    backend: Backend,
+    claim: Claim,
+    failure: FailureInfo,
+    entry: AttemptRecord,
+    queues: Mapping[str, Sequence[str]] | None = None,
+) -> Action:
+    """What recovery makes of a failure, given who is at work and which circuits let calls through.
+
+    ``queues``: who reads them, if that was asked just now.
+    """
     store = backend.store
     failures = recoveries.count_failure(
         backend.client, claim.batch, prefix=store.prefix, expiry_seconds=store.expiry_seconds
     )
-    situation = situation_of(backend, claim, failures)
+    situation = situation_of(backend, claim, failures, queues)
     return recovery.decide(failure, (*claim.history, entry), situation, policy_of(claim))
 
 
@@ -44,9 +53,11 @@ def policy_of(claim: Claim) -> RecoveryPolicy:
     return RecoveryPolicy.default().merged(claim.header.policy)
 
 
-def situation_of(backend: Backend, claim: Claim, failures: int) -> recovery.Situation:
+def situation_of(
+    backend: Backend, claim: Claim, failures: int, queues: Mapping[str, Sequence[str]] | None = None
+) -> recovery.Situation:
     """The farm as it stands: browsers with live workers whose circuit lets calls through. And the batch's budget."""
-    queues = backend.presence.live_queues()
+    queues = backend.presence.live_queues() if queues is None else queues
     manned = [browser for browser in BrowserType if queues.get(browser_queue(browser))]
     circuits = backend.registry.states(*(f"browser:{browser.value}" for browser in manned))
     return recovery.Situation(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import redis
 from celery import Task
@@ -105,6 +105,8 @@ def longest_hold(claim: Claim) -> float:
 def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | None:
     """One numbered attempt. Returns the next one where it follows in the same place, else None."""
     backend, started = worker.backend, time.monotonic()
+    # Who reads which queue: asked once for a failed attempt, since among a thousand nodes it is a long answer.
+    queues: Mapping[str, Sequence[str]] | None = None
 
     def record(outcome: str, cause: str = "", failure: FailureInfo | None = None) -> AttemptRecord:
         now, struck_at = time.monotonic(), worker.pool.struck_at if failure else None
@@ -121,7 +123,8 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
                 result = run(worker, claim, lambda: lease.should_stop)
             except BrowserFailure:
                 with contextlib.suppress(redis.RedisError):  # the circuits bear with its absence, so does this
-                    if others_serve(claim, backend.presence.live_queues()):
+                    queues = backend.presence.live_queues()
+                    if others_serve(claim, queues):
                         guard.suspect(f"worker:{worker.node}")
                 raise
     except CircuitOpenError as refusal:
@@ -143,7 +146,7 @@ def attempt(worker: WorkerProcess, claim: Claim, lease: HeldLease) -> Claim | No
         info = recovery.categorize_browser_failure(error, error.evidence)
         entry = record(info.failure_type.value, info.message, info)
         keep_artefacts(worker, claim, entry)
-        return carry_out(backend, claim, entry, on_failure(backend, claim, info, entry))
+        return carry_out(backend, claim, entry, on_failure(backend, claim, info, entry, queues))
     except Exception as error:
         # A defect of ours must not cost the test its verdict: it is a failure of the infrastructure like any other.
         log.exception("%s:%s attempt %d", claim.batch, claim.test, claim.number)
