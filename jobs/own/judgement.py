@@ -12,10 +12,9 @@ from urllib.request import urlopen
 import psutil
 from selenium.common.exceptions import WebDriverException
 from urllib3.exceptions import HTTPError
-from websocket import WebSocketException
 
 from jobs.browsers.driver_line import QUESTION_TIMEOUT
-from jobs.browsers.failures import TestFailure
+from jobs.browsers.failures import LINE_ERRORS, TestFailure
 from jobs.browsers.session import BrowserSession
 from jobs.browsers.watching import FIREFOX_CRASH_PAGE
 from jobs.own.hosting import HostLost
@@ -130,7 +129,7 @@ def _page(session: BrowserSession) -> Literal["answers", "crashed", "silent"]:
 
 def _driver_answers(session: BrowserSession) -> bool:
     """Whether the driver answers a question that is no page's."""
-    with contextlib.suppress(WebDriverException, WebSocketException, HTTPError, OSError):
+    with contextlib.suppress(*LINE_ERRORS):
         if session.driver.capabilities.get("browserName") == "firefox":
             # geckodriver takes one command at a time, and waits for the page; Firefox itself does not.
             with session.line.patience(QUESTION_TIMEOUT):

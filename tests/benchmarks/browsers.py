@@ -8,7 +8,6 @@ Not a test: nothing fails here. Times are this machine's; the ratios are what th
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -28,6 +27,7 @@ from jobs.settings import Settings
 from jobs.specs import Measurement, Platform, TestSpec
 from recovery import Adjustments, BrowserType
 from tests.benchmarks import contexts
+from tests.benchmarks.lines import tell
 from tests.browser.plain_browsers import plain_browser
 from tests.conftest import RedisServer
 
@@ -134,6 +134,11 @@ def memory(pool: SessionPool, registry: CircuitBreakerRegistry, tests: int) -> I
     yield Figure("growth", 100 * (sizes[-1] / sizes[0] - 1), "%", "≤ 5")
 
 
+def shown(figure: Figure) -> str:
+    """As it is printed."""
+    return f"{figure.what:58} {figure.value:10.1f} {figure.unit:3} {figure.target}"
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -143,11 +148,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not contexts.PEER.is_dir():
         parser.error("Playwright, the peer, is not there: run `make tests/node/node_modules/.ready`")
-    seen = list(figures(arguments.rounds, arguments.soak))
-    for figure in seen:
-        print(f"{figure.what:58} {figure.value:10.1f} {figure.unit:3} {figure.target}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps([figure._asdict() for figure in seen], indent=2), encoding="utf-8")
+    tell(figures(arguments.rounds, arguments.soak), shown, arguments.json)
 
 
 if __name__ == "__main__":

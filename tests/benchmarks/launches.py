@@ -8,7 +8,6 @@ Not a test: nothing fails here.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -22,6 +21,7 @@ from jobs.browsers.runner import run_test
 from jobs.settings import Settings
 from jobs.specs import Platform, TestSpec
 from recovery import Adjustments, BrowserType, ModelType
+from tests.benchmarks.lines import tell
 
 MODEL = "bert-base-uncased"
 
@@ -67,6 +67,14 @@ def lines(browsers: Sequence[BrowserType], platforms: Sequence[Platform], rounds
                     yield Line(browser.value, platform.value, name, loaded, result)
 
 
+def shown(line: Line) -> str:
+    """As it is printed."""
+    return (
+        f"{line.browser:8} {line.platform:7} profile {line.profile:9} loaded {line.loaded:5.2f} s, "
+        f"first result {line.result:5.2f} s"
+    )
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -75,17 +83,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    seen = []
     browsers = arguments.browser or [BrowserType.CHROME, BrowserType.FIREFOX]
-    for line in lines(browsers, arguments.platform or [Platform.WASM, Platform.WEBGPU], arguments.rounds):
-        seen.append(line)
-        print(
-            f"{line.browser:8} {line.platform:7} profile {line.profile:9} loaded {line.loaded:5.2f} s, "
-            f"first result {line.result:5.2f} s",
-            flush=True,
-        )
-    if arguments.json:
-        arguments.json.write_text(json.dumps([line._asdict() for line in seen], indent=2), encoding="utf-8")
+    platforms = arguments.platform or [Platform.WASM, Platform.WEBGPU]
+    tell(lines(browsers, platforms, arguments.rounds), shown, arguments.json)
 
 
 if __name__ == "__main__":

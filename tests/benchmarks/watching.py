@@ -8,7 +8,6 @@ Not a test: nothing fails here. On an overloaded machine a hang is told later, a
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -23,6 +22,7 @@ from jobs.browsers.runner import run_test
 from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Platform, TestSpec
 from recovery import Adjustments, BrowserFailure, BrowserType, ModelType
+from tests.benchmarks.lines import tell
 
 CRASH, HANG = 0.5, 2.0
 STRUCK: dict[FaultKind, float] = {
@@ -95,6 +95,14 @@ def lines(browsers: Sequence[BrowserType], rounds: int) -> Iterator[Line]:
                 pool.close()
 
 
+def shown(line: Line) -> str:
+    """As it is printed."""
+    return (
+        f"{line.browser:8} {line.what:36} {line.median:6.2f} s (longest {line.longest:5.2f}, goal {line.goal:.1f})"
+        f"  {line.told[:70]}"
+    )
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -102,16 +110,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    seen = []
-    for line in lines(arguments.browser or [BrowserType.CHROME, BrowserType.FIREFOX], arguments.rounds):
-        seen.append(line)
-        print(
-            f"{line.browser:8} {line.what:36} {line.median:6.2f} s (longest {line.longest:5.2f}, goal {line.goal:.1f})"
-            f"  {line.told[:70]}",
-            flush=True,
-        )
-    if arguments.json:
-        arguments.json.write_text(json.dumps([line._asdict() for line in seen], indent=2), encoding="utf-8")
+    browsers = arguments.browser or [BrowserType.CHROME, BrowserType.FIREFOX]
+    tell(lines(browsers, arguments.rounds), shown, arguments.json)
 
 
 if __name__ == "__main__":
