@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from jobs.ports import free_port
+from tests.neighbours import pytest_runtest_protocol  # noqa: F401 - a hook, by its name
 
 # No example is timed: what a machine is busy with beside the tests is no fault of theirs.
 hypothesis.settings.register_profile("breakwater", deadline=None)
