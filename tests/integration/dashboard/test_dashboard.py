@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -46,10 +47,17 @@ def guarded(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture
 def registry(server: RedisServer) -> Iterator[CircuitBreakerRegistry]:
     registry = CircuitBreakerRegistry(redis.Redis.from_url(server.url), failure_threshold=1)
-    registry.get("browser:chrome").call(int)
-    registry.reset("browser:chrome")
+    registry.reset("browser:chrome", reason="whatever the test before left")
     yield registry
     registry.close()
+
+
+def heard_reason(events: Iterator[tuple[str, str, Any]], reason: str) -> tuple[str, Any]:
+    """The transition with this reason. That by which ``registry`` begins may be told after the stream's first frame."""
+    while True:
+        event_id, told = heard(events, "transition")
+        if told["reason"] == reason:
+            return event_id, told
 
 
 def test_flowers_own_pages_have_the_tabs_and_ours_have_flowers(flower: Flower) -> None:
@@ -85,9 +93,9 @@ def test_a_transition_is_told_within_a_second_and_none_is_lost_on_a_reconnect(
         heard(events, "farm")
         ordered = time.time()
         registry.force_open("browser:chrome", reason="a test")
-        event_id, told = heard(events, "transition")
+        event_id, told = heard_reason(events, "a test")
         assert time.time() - ordered < 1
-        assert (told["name"], told["state"], told["reason"]) == ("browser:chrome", "forced_open", "a test")
+        assert (told["name"], told["state"]) == ("browser:chrome", "forced_open")
         _, change = heard(events, "change")
         while not change["circuits"]:
             _, change = heard(events, "change")
@@ -202,4 +210,4 @@ def test_pages_say_that_redis_is_away_and_go_on_when_it_is_back(
         assert heard(events, "trouble")[1]["away_since"] is None
         heard(events, "farm")
         registry.force_open("browser:chrome", reason="after it")
-        assert heard(events, "transition")[1]["reason"] == "after it"
+        heard_reason(events, "after it")
