@@ -132,7 +132,12 @@ class CircuitBreaker:
     def record_recovery(
         self, *, method: str, browser: str | None = None, level: int | None = None, succeeded: bool = True
     ) -> None:
-        """Note how an attempt ended to recover what this circuit stands for."""
+        """Note how an attempt ended to recover what this circuit stands for. ``level``: 1 to 5, if it has one.
+
+        Raises:
+            InvalidSettings: there is no such level.
+            StoreUnavailable: Redis is away.
+        """
         self._registry.record_recovery(self.name, method=method, browser=browser, level=level, succeeded=succeeded)
 
     def get_metrics(self) -> CircuitMetrics:

@@ -46,4 +46,4 @@ class StoreUnavailable(BreakerError, RedisError):
 
 
 class InvalidSettings(BreakerError, ValueError):
-    """Settings, a circuit's name or a prefix that can't be; the message names the value and what is allowed."""
+    """Settings, a name or another argument that can't be; the message names the value and what is allowed."""

@@ -36,8 +36,8 @@ def checked_name(name: str) -> str:
     """``name``, if a circuit may be called so.
 
     Raises:
-        InvalidSettings: empty, not text, longer than 200 bytes, or with control characters in it.
+        InvalidSettings: empty or blank, not text, longer than 200 bytes, or with control characters in it.
     """
-    if not isinstance(name, str) or not name or not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
-        raise InvalidSettings(f"circuit name {name!r}: must be printable text of 1 to {_LONGEST_NAME} bytes")
+    if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
+        raise InvalidSettings(f"circuit name {name!r}: must be printable text of 1 to {_LONGEST_NAME} bytes, not blank")
     return name

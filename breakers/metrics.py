@@ -17,6 +17,8 @@ from breakers.states import CircuitState
 RECOVERIES_KEPT = 100
 # Pairs of method and browser counted by themselves.
 TALLIES_KEPT = 200
+# How far a recovery may have gone.
+LEVELS = range(1, 6)
 
 # As window.lua writes them: Redis time (s), duration (s, NaN: unknown), flags (1 failed, 2 slow).
 ENTRY = struct.Struct("<dfB")
@@ -34,6 +36,7 @@ class Recovery(TypedDict):
     recovery_method: str
     browser: str | None
     level: int | None
+    """1 to 5, from the gentlest to the furthest; None: it has none."""
     succeeded: bool
 
 

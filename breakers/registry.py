@@ -15,7 +15,7 @@ from breakers.gate import Gate, OnStoreError
 from breakers.guard import Guard, Matcher
 from breakers.keys import Keys, checked_name
 from breakers.listeners import Listener
-from breakers.metrics import CircuitMetrics
+from breakers.metrics import LEVELS, CircuitMetrics
 from breakers.notes import BELIEVED
 from breakers.redis_url import RedisUrl
 from breakers.scripts import Scripts
@@ -126,6 +126,9 @@ class CircuitBreakerRegistry:
         ``counted``: exceptions (classes or a predicate) that are failures; ``ignored``: those among them that aren't.
         ``probe_seconds``: how long this call may hold a probe's place, instead of what the circuits' settings say; a
         short one that is renewed (``Guard.renew``) frees the place of a process that died soon.
+
+        Raises:
+            InvalidSettings: ``probe_seconds`` can't be. No name, or one that can't be, is told on entering.
         """
         if len(names) > 1 and len(set(names)) != len(names):
             names = tuple(dict.fromkeys(names))
@@ -137,6 +140,9 @@ class CircuitBreakerRegistry:
         """Record an outcome that was seen from outside, without a permit, such as a worker that died.
 
         It counts as one of the present generation. While Redis is away it is dropped.
+
+        Raises:
+            InvalidSettings: no name, or one that can't be.
         """
         self._gate.record(names, "failure" if failed else "success", seconds)
 
@@ -144,6 +150,7 @@ class CircuitBreakerRegistry:
         """How these circuits look now, in one trip. One that nobody used yet looks closed.
 
         Raises:
+            InvalidSettings: a name can't be.
             StoreUnavailable: Redis is away.
         """
         return self._gate.store.run(self._gate.operations.states(names)) if names else {}
@@ -164,6 +171,7 @@ class CircuitBreakerRegistry:
         """The settings in force for a circuit.
 
         Raises:
+            InvalidSettings: the name can't be.
             StoreUnavailable: Redis is away.
         """
         return self._gate.store.run(self._gate.operations.in_force(checked_name(name)))
@@ -172,7 +180,7 @@ class CircuitBreakerRegistry:
         """Change settings of a circuit for every process, at once; returns those in force then.
 
         Raises:
-            InvalidSettings: a setting can't be.
+            InvalidSettings: the name or a setting can't be.
             StoreUnavailable: Redis is away.
         """
         return self._gate.store.run(self._gate.operations.configure(checked_name(name), changes))
@@ -181,6 +189,7 @@ class CircuitBreakerRegistry:
         """Close circuits and judge them afresh, whatever state they are in; their totals stay.
 
         Raises:
+            InvalidSettings: a name can't be.
             StoreUnavailable: Redis is away.
         """
         self._force(names, CircuitState.CLOSED, reason)
@@ -196,7 +205,14 @@ class CircuitBreakerRegistry:
     def record_recovery(
         self, name: str, *, method: str, browser: str | None = None, level: int | None = None, succeeded: bool = True
     ) -> None:
-        """Note how an attempt ended to recover what a circuit stands for. Raises as ``reset``."""
+        """Note how an attempt ended to recover what a circuit stands for. ``level``: 1 to 5, if it has one.
+
+        Raises:
+            InvalidSettings: the name or the level can't be.
+            StoreUnavailable: Redis is away.
+        """
+        if level is not None and (not isinstance(level, int) or isinstance(level, bool) or level not in LEVELS):
+            raise InvalidSettings(f"recovery level {level!r}: must be {LEVELS[0]} to {LEVELS[-1]}, or None")
         recovery = {"method": method, "browser": browser, "level": level, "succeeded": succeeded}
         self._gate.store.run(self._gate.operations.recovered(checked_name(name), recovery))
 
@@ -223,7 +239,14 @@ class CircuitBreakerRegistry:
         )
 
     def history(self, limit: int = 100) -> list[Transition]:
-        """The latest changes of state and settings, oldest first. Raises as ``reset``."""
+        """The latest changes of state and settings, at most ``limit`` of them, oldest first.
+
+        Raises:
+            InvalidSettings: ``limit`` is not a whole number above 0.
+            StoreUnavailable: Redis is away.
+        """
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+            raise InvalidSettings(f"limit={limit!r}: must be a whole number above 0")
         return self._gate.store.run(self._gate.operations.history(limit))
 
     def on(self, event_type: type[Event], listener: Listener[Event]) -> Callable[[], None]:

@@ -66,6 +66,14 @@ class CircuitSettings(BaseModel):
     idle_seconds: float = Field(default=7 * 24 * 3600.0, ge=1)
     """A circuit that nobody used for so long is forgotten."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _are_numbers(cls, values: Any) -> Any:
+        for name, value in values.items() if isinstance(values, Mapping) else ():
+            if isinstance(value, bool):  # pydantic takes it for 1 or 0
+                raise ValueError(f"{name}={value!r}: input should be a number")  # noqa: TRY004 - pydantic's way
+        return values
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.slow_call_rate_threshold is not None and self.slow_call_seconds is None:

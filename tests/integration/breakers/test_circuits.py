@@ -160,8 +160,32 @@ def test_settings_that_cannot_be_are_told(registry: CircuitBreakerRegistry) -> N
         registry.get("c", failure_treshold=3)
     with pytest.raises(InvalidSettings, match="recovery_timeout"):
         registry.get("c", recovery_timeout=0)
+    with pytest.raises(InvalidSettings, match="failure_threshold=True"):
+        registry.get("c", failure_threshold=True)
     with pytest.raises(InvalidSettings, match="printable"):
         registry.get("a\nb")
+
+
+@pytest.mark.parametrize("name", ["", "   ", None])
+def test_a_name_that_cannot_be_is_told_wherever_it_is_given(registry: CircuitBreakerRegistry, name: str) -> None:
+    async def guarded() -> None:
+        async with registry.guard("a", name):
+            raise AssertionError("the call was made")
+
+    refused = pytest.raises(InvalidSettings, match=r"circuit name .* not blank")
+    with refused:
+        registry.get(name)
+    with refused, registry.guard("a", name):
+        raise AssertionError("the call was made")
+    with refused:
+        asyncio.run(guarded())
+    with refused:
+        registry.record("a", name, failed=True)
+    with refused:
+        registry.states(name)
+    with refused:
+        registry.record_recovery(name, method="simple_retry")
+    assert registry.get_metrics()["circuits"] == {}
 
 
 def test_an_operators_word_counts_more_than_outcomes(registry: CircuitBreakerRegistry) -> None:

@@ -284,6 +284,29 @@ def test_recoveries_are_kept_and_tallied(registry: CircuitBreakerRegistry) -> No
     assert tally == {"simple_retry": (1, 0), "browser_restart": (2, 2)}
 
 
+@pytest.mark.parametrize("level", [0, 6, 99, True, 2.5, "2"])
+def test_a_recovery_of_no_level_there_is_is_refused(registry: CircuitBreakerRegistry, level: int) -> None:
+    circuit = registry.get("browser:chrome")
+    with pytest.raises(InvalidSettings, match=r"recovery level .*: must be 1 to 5, or None"):
+        circuit.record_recovery(method="simple_retry", level=level)
+    assert circuit.get_metrics()["recovery_attempts"] == 0
+
+
+def test_the_history_is_as_long_as_asked(registry: CircuitBreakerRegistry) -> None:
+    for name in ("a", "b", "c"):
+        registry.force_open(name)
+    changes = [change for change in registry.history(limit=2) if isinstance(change, StateChanged)]
+    assert [change.name for change in changes] == ["b", "c"]
+
+
+@pytest.mark.parametrize("limit", [0, -1, True, 2.5, "5", None])
+def test_a_history_of_no_length_is_refused(registry: CircuitBreakerRegistry, limit: int) -> None:
+    registry.force_open("a")
+    with pytest.raises(InvalidSettings, match=r"limit=.*: must be a whole number above 0"):
+        registry.history(limit)
+    assert registry.store_errors == 0
+
+
 def test_latencies_are_those_of_the_window(redis_client: redis.Redis) -> None:
     registry = CircuitBreakerRegistry(redis_client, metrics_window_size=20)
     for number in range(1, 61):

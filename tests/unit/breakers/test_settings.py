@@ -23,6 +23,8 @@ def test_the_defaults_are_the_promised_ones() -> None:
         ({"failure_treshold": 3}, "'failure_treshold' is unknown (known: version, "),
         ({"recovery_timeout": 0}, "recovery_timeout=0: input should be greater than 0"),
         ({"slow_call_rate_threshold": 0.5}, "slow_call_rate_threshold needs slow_call_seconds"),
+        ({"failure_threshold": True}, "failure_threshold=True: input should be a number"),
+        ({"recovery_timeout_jitter": False}, "recovery_timeout_jitter=False: input should be a number"),
         ({"failure_rate_threshold": 0.5, "metrics_window_size": 3}, "no rate would ever be judged"),
         ({"failure_threshold": None}, "what would open it"),
         ({"idle_seconds": 100, "recovery_timeout": 200}, "an open circuit would be forgotten"),
@@ -55,7 +57,7 @@ def test_settings_come_back_from_redis_as_they_went(settings: CircuitSettings) -
     assert SETTING_NAMES[0] == "version"
 
 
-@pytest.mark.parametrize("name", ["", "a\nb", "x" * 201, "\x00"])
+@pytest.mark.parametrize("name", ["", "   ", "a\nb", "x" * 201, "\x00"])
 def test_a_name_that_cannot_be_is_refused(name: str) -> None:
     with pytest.raises(InvalidSettings, match="circuit name"):
         checked_name(name)
