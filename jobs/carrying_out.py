@@ -14,7 +14,7 @@ from jobs import recoveries
 from jobs.batches import Claim, NextAttempt
 from jobs.deciding import on_failure
 from jobs.routing import queue_for
-from jobs.specs import Measurement, Outcome, OwnRun, Platform, Verdict
+from jobs.specs import Measurement, Outcome, OwnRun, Verdict
 from jobs.worker import Backend
 from recovery import AttemptRecord, BrowserFailure, Evidence, FailureInfo, Phase
 from recovery.actions import Action, Adjust, Fallback, GiveUp, Park, Reroute, Restart, Retry, Simulate
@@ -92,7 +92,7 @@ def finish(
             model=spec.model,
             model_type=spec.model_type,
             platform=spec.platform,
-            degraded=gave_result and is_degraded(claim),
+            degraded=gave_result and spec.is_degraded(claim.browser, claim.adjustments),
             simulated=gave_result and claim.browser is None,
             recovered=outcome is Outcome.PASSED and had_failure(claim.history),
             measurement=result if isinstance(result, Measurement) else None,
@@ -103,12 +103,6 @@ def finish(
     )
     if accepted:
         note_recovery(backend, claim, entry)
-
-
-def is_degraded(claim: Claim) -> bool:
-    """Whether an attempt runs in another browser than its test asked for, or on another backend."""
-    left = claim.adjustments.other_backend and claim.spec.platform is Platform.WEBGPU
-    return claim.browser is not None and (claim.browser is not claim.spec.browser or left)
 
 
 def had_failure(history: Sequence[AttemptRecord]) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from recovery import AttemptRecord
+from recovery import Adjustments, AttemptRecord
 from recovery.kinds import BrowserType, ModelType
 
 
@@ -192,6 +192,16 @@ class TestSpec(_Value):
     def task_type(self) -> str:
         """What the task circuit is named after: the model's type, or ``python``."""
         return self.model_type.value if self.model_type else self.kind.value
+
+    def backend(self, adjustments: Adjustments) -> Platform | None:
+        """What its model runs on with these settings: as asked, unless a recovery left WebGPU for wasm."""
+        left = adjustments.other_backend and self.platform is Platform.WEBGPU
+        return Platform.WASM if left else self.platform
+
+    def is_degraded(self, browser: BrowserType | None, adjustments: Adjustments) -> bool:
+        """Whether a run is in another browser than asked, or on another backend. A simulation is neither."""
+        ran, asked = (browser, self.backend(adjustments)), (self.browser, self.platform)
+        return browser is not None and ran != asked
 
 
 class AdapterInfo(_Value):

@@ -149,11 +149,9 @@ class _Ready:
 
 
 def _prepare(spec: TestSpec, inputs: _Tensors | None, adjustments: Adjustments) -> _Ready:
-    if spec.platform is None:
+    platform = spec.backend(adjustments)
+    if platform is None:
         raise TestFailure("the test names no platform to run its model on")
-    # A recovery left WebGPU, as the batch's policy allows; the measurement says what ran.
-    leave = adjustments.other_backend and spec.platform is Platform.WEBGPU
-    platform = Platform.WASM if leave else spec.platform
     try:
         entry = entry_for(spec)
         batch = batch_for(entry, adjustments) if inputs is None else 1
