@@ -22,11 +22,18 @@ _MESSAGE_KEPT = 500
 
 
 def categorize_browser_failure(error: BaseException, context: Evidence | Mapping[str, Any]) -> FailureInfo:
-    """Tell what kind of failure an error is. Never raises.
+    """Tell what kind of failure an error is. Never raises for an exception, whatever the context says.
 
     ``context`` is the evidence, or a mapping of its fields such as ``{"browser": "firefox", "model": "whisper-tiny"}``;
     what the error itself carries (a ``BrowserFailure``) comes before it. ``start_level`` is the default policy's.
+
+    Raises:
+        TypeError: the error is no exception, or the context neither evidence nor a mapping.
     """
+    if not isinstance(error, BaseException):
+        raise TypeError(f"error is {error!r}: give the exception that was caught")
+    if not isinstance(context, Evidence | Mapping):
+        raise TypeError(f"context is {context!r}: give Evidence, or a mapping of its fields")
     case = Case(error, _merged_evidence(error, context))
     category, reason = _categorised(case)
     info = FailureInfo(

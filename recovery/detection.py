@@ -78,9 +78,9 @@ def detect_browser_type(name: str) -> BrowserType:
     """The browser that a name means: ``"Google Chrome"``, ``"msedge"``, ``"MozillaFirefox"``.
 
     Raises:
-        ValueError: no browser is called so.
+        ValueError: no browser is called so, or it is no name.
     """
-    lowered = name.lower()
+    lowered = name.lower() if isinstance(name, str) else ""
     for browser, names in _BROWSER_WORDS.items():
         if any(word in lowered for word in names):
             return browser
@@ -94,9 +94,10 @@ def detect_model_type(name: str) -> ModelType:
     the wrong browser and count in the wrong circuit.
 
     Raises:
-        ValueError: no family is known by this name.
+        ValueError: no family is known by this name, or it is no name.
     """
-    words = "-" + re.sub(r"[^a-z0-9]+", "-", name.lower()) + "-"
+    lowered = name.lower() if isinstance(name, str) else ""
+    words = "-" + re.sub(r"[^a-z0-9]+", "-", lowered) + "-"
     for family, stems in _MODEL_STEMS.items():
         if f"-{family.value}-" in words or any(_names(stem, words) for stem in stems):
             return family

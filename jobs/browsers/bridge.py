@@ -8,25 +8,23 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import anyio
 import anyio.to_thread
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from breakers import CircuitBreaker, CircuitBreakerRegistry, CircuitOpenError, StoreUnavailable
 from jobs.browsers.failures import TestFailure
 from jobs.browsers.finding import installed_browsers
+from jobs.browsers.given_inputs import GivenInputs, inputs_of
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test, simulate_test
 from jobs.circuits import PROBE_SECONDS, farm_circuits
 from jobs.connections import connect
 from jobs.model_sources import is_hub_name, look_up
-from jobs.models import ModelInvalid, ModelUnknown, built_in_name, catalogue, entry_for, make_inputs
+from jobs.models import ModelUnknown, built_in_name, catalogue
 from jobs.settings import settings
 from jobs.specs import Measurement, ModelSource, Platform, TestSpec
 from recovery import (
@@ -44,7 +42,6 @@ log = logging.getLogger("breakwater.bridge")
 _FIRST_MODEL = "bert-base-uncased"
 
 Work = TypeVar("Work")
-Inputs = str | Mapping[str, NDArray[np.generic]]
 
 
 class BridgeResult(BaseModel):
@@ -65,7 +62,8 @@ class BridgeResult(BaseModel):
 class BrowserAutomationBridge:
     """One browser, launched, used and closed. May be handed to ``recover_browser`` and its strategies.
 
-    One thing at a time: calls wait for each other. Works on asyncio and on trio.
+    One thing at a time: calls wait for each other. Works on asyncio and on trio. Once closed, it does nothing until it
+    is launched again.
     """
 
     def __init__(
@@ -78,7 +76,7 @@ class BrowserAutomationBridge:
         precompile_shaders: bool = False,
         timeout: float = 60.0,
     ) -> None:
-        """Describe the browser; ``launch`` starts it.
+        """Describe the browser; ``launch`` starts it, else the first test does.
 
         Args:
             platform: ``webgpu``, ``webnn`` or ``wasm``.
@@ -86,7 +84,7 @@ class BrowserAutomationBridge:
             headless: without a window.
             compute_shaders: WebGPU inference is made of them, so they can't be switched off there.
             precompile_shaders: ``launch`` also loads onnxruntime and opens the device, by running a small model once.
-            timeout: seconds that one test may take.
+            timeout: seconds that one test may take, 3600 at most.
 
         Raises:
             ValueError: an argument can't be; the message says which, and what is allowed.
@@ -97,6 +95,8 @@ class BrowserAutomationBridge:
         self.platform = Platform(platform)
         if self.platform is Platform.WEBGPU and not compute_shaders:
             raise ValueError("compute_shaders=False: there is no WebGPU inference without; use platform='wasm'")
+        if not (isinstance(timeout, int | float) and 0 < timeout <= 3600):
+            raise ValueError(f"timeout={timeout!r}: must be above 0 and at most 3600 seconds")
         self._config = settings().model_copy(update={"headless": headless})
         self._precompile = precompile_shaders
         self._timeout = timeout
@@ -104,6 +104,7 @@ class BrowserAutomationBridge:
         self._registry = _registry()
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._closed = False
         self._usable: tuple[BrowserType, ...] | None = None
         self._of_hub: dict[str, ModelSource] = {}
 
@@ -137,7 +138,7 @@ class BrowserAutomationBridge:
             await self.simulate()
         return True
 
-    async def run_test(self, model_name: str | ModelSource, input_data: Inputs | None = None) -> BridgeResult:
+    async def run_test(self, model_name: str | ModelSource, input_data: GivenInputs | None = None) -> BridgeResult:
         """Run a model and compare its outputs with native onnxruntime.
 
         Args:
@@ -147,19 +148,19 @@ class BrowserAutomationBridge:
                 generated (the same for the same text; the built-in models are small twins without a tokenizer).
 
         Raises:
-            TestFailure: wrong numbers, an unknown model, inputs that don't fit. Nothing recovers it.
+            TestFailure: wrong numbers, an unknown model, inputs that don't fit, a closed bridge. Nothing recovers it.
             BrowserFailure: the infrastructure failed; ``recover_browser`` may bring the bridge back.
             ModelUnavailable: a model of the hub can't be fetched now.
             CircuitOpenError: the browser's or the model type's circuit lets no call through now.
         """
-        spec = await self._in_thread(lambda: self._spec(model_name))
+        spec = await self._while_open(lambda: self._spec(model_name))
         self.model_type = spec.model_type or self.model_type
-        return await self._in_thread(lambda: self._run(spec, input_data))
+        return await self._while_open(lambda: self._run(spec, input_data))
 
     async def close(self) -> None:
         """End browser, driver and page server. May be called twice."""
         with anyio.CancelScope(shield=True):
-            await self._in_thread(self._pool.close)
+            await self._in_thread(self._close)
 
     # What recovery calls: the protocol of recovery.RecoverableBridge
 
@@ -176,22 +177,22 @@ class BrowserAutomationBridge:
     async def renew(self, after: float) -> None:
         """Level 1: the same browser process, a fresh page, ``after`` seconds from now."""
         await anyio.sleep(after)
-        await self._in_thread(self._pool.renew)
+        await self._while_open(self._pool.renew)
 
     async def restart(self, adjustments: Adjustments) -> None:
         """Levels 2 and 3: a new process of the same browser, with these settings."""
         self.adjustments = adjustments
-        await self._in_thread(self._relaunch)
+        await self._while_open(self._relaunch)
 
     async def switch_browser(self, browser: BrowserType) -> None:
         """Level 4: a process of another browser."""
         self.browser, self.adjustments = browser, self.adjustments.in_another_browser()
-        await self._in_thread(self._relaunch)
+        await self._while_open(self._relaunch)
 
     async def simulate(self) -> None:
         """Level 5: no browser from now on."""
         self.browser = None
-        await self._in_thread(self._pool.restart)
+        await self._while_open(self._pool.restart)
 
     # The work, in a thread
 
@@ -206,7 +207,20 @@ class BrowserAutomationBridge:
             self._stop.set()  # a test that nobody waits for ends within a moment, and the next call begins after it
             raise
 
+    async def _while_open(self, work: Callable[[], Work]) -> Work:
+        def unless_closed() -> Work:
+            if self._closed:
+                raise TestFailure("the bridge is closed: launch it again before it is used")
+            return work()
+
+        return await self._in_thread(unless_closed)
+
+    def _close(self) -> None:
+        self._closed = True
+        self._pool.close()
+
     def _launch(self) -> None:
+        self._closed = False
         with self._registry.guard(f"browser:{self.asked_browser.value}", counted=(BrowserFailure,)):
             self._pool.session_for(self.asked_browser, self.adjustments)
         if self._precompile:
@@ -220,26 +234,25 @@ class BrowserAutomationBridge:
         if self.browser is not None:
             self._pool.session_for(self.browser, self.adjustments)
 
-    def _run(self, spec: TestSpec, input_data: Inputs | None) -> BridgeResult:
-        browser = self.browser
+    def _run(self, spec: TestSpec, input_data: GivenInputs | None) -> BridgeResult:
+        browser, adjustments = self.browser, self.adjustments
         self._stop = stop = threading.Event()
         names = (f"browser:{browser.value}", f"task:{spec.task_type}") if browser else ("task:simulation",)
-        inputs = None if input_data is None else _inputs(spec, input_data)
+        inputs = None if input_data is None else inputs_of(spec, input_data)
         try:
             longest = max(PROBE_SECONDS, 2 * spec.timeout)
             with self._registry.guard(*names, counted=(BrowserFailure,), probe_seconds=longest):
                 if browser is None:
                     measurement = simulate_test(spec, inputs)
                 else:
-                    measurement = run_test(spec, 1, browser, self.adjustments, self._pool, stop.is_set, inputs)
+                    measurement = run_test(spec, 1, browser, adjustments, self._pool, stop.is_set, inputs)
         except BrowserFailure:
             self._usable = self._look_for_usable()
             raise
         self._note_recovery(browser)
-        elsewhere = (browser, measurement.backend) != (self.asked_browser, self.platform)
         result = BridgeResult(
             model=spec.model or "", platform=self.platform, asked_browser=self.asked_browser, browser=browser,
-            degraded=browser is not None and elsewhere, simulated=browser is None,
+            degraded=spec.is_degraded(browser, adjustments), simulated=browser is None,
             recovered=bool(self.trail.records), measurement=measurement,
         )  # fmt: skip
         self.trail.passed()
@@ -267,6 +280,8 @@ class BrowserAutomationBridge:
 
     def _spec(self, model: str | ModelSource) -> TestSpec:
         """The test that the farm would make of it."""
+        if not isinstance(model, str | ModelSource):
+            raise TestFailure(f"model_name is {type(model).__name__}: give the name of a model, or a ModelSource")
         if isinstance(model, ModelSource):
             name, kind, own = model.name, model.type, model
         else:
@@ -294,15 +309,6 @@ class BrowserAutomationBridge:
             except ModelUnknown as error:
                 raise TestFailure(str(error)) from error
         return self._of_hub[name]
-
-
-def _inputs(spec: TestSpec, given: Inputs) -> Mapping[str, NDArray[np.generic]]:
-    if not isinstance(given, str):
-        return given
-    try:
-        return make_inputs(entry_for(spec), seed=zlib.crc32(given.encode()))
-    except (ModelInvalid, ValueError) as error:
-        raise TestFailure(str(error)) from error
 
 
 def create_browser_circuit_breaker(browser_name: str) -> CircuitBreaker:

@@ -201,9 +201,72 @@ def test_open_circuits_failures_and_cancelled_tests_in_one_life(redis_server: Re
     [
         ({"platform": "cuda"}, "unknown platform 'cuda'; allowed: webgpu, webnn, wasm"),
         ({"browser_name": "lynx"}, "unknown browser 'lynx'"),
+        ({"browser_name": None}, "unknown browser None; known are chrome"),
         ({"compute_shaders": False}, "use platform='wasm'"),
+        ({"timeout": 0}, "timeout=0: must be above 0"),
+        ({"timeout": "60"}, "timeout='60': must be above 0"),
     ],
 )
 def test_bad_arguments_are_told(arguments: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         BrowserAutomationBridge(**arguments)  # type: ignore[arg-type]
+
+
+IDS = np.ones((1, 8), dtype=np.int64)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "complaint"),
+    [
+        (None, None, "model_name is NoneType: give the name of a model"),
+        (7, None, "model_name is int: "),
+        ({"name": "bert"}, None, "model_name is dict: "),
+        ("", None, "unknown model ''"),
+        ("owner/a name", None, "owner/a name: not a name of the hub's"),
+        ("t5-small", 7, "input_data is int: give a text, or a mapping from input names to NumPy arrays"),
+        ("t5-small", [[1, 2], [3]], "input_data is list: "),
+        ("t5-small", IDS, "input_data is ndarray: "),
+        ("t5-small", {1: IDS}, "input_data: 1 is no input's name"),
+        ("t5-small", {"input_ids": None}, "input 'input_ids' is NoneType: give a NumPy array"),
+        ("t5-small", {"input_ids": [[1, 2], [3]]}, "input 'input_ids' is list: give a NumPy array"),
+        ("t5-small", {"input_ids": np.array([None])}, "input 'input_ids' has the dtype object; allowed: float32, "),
+        ("t5-small", {"input_ids": np.zeros(2**23, np.float32)}, "input_data has 33554432 bytes; a page takes "),
+        ("t5-small", {}, "does not run on its inputs"),
+        ("bert-base-uncased", {"input_ids": IDS.astype(np.float32)}, "does not run on its inputs"),
+        ("bert-base-uncased", "\ud800", "can't encode"),
+    ],
+)
+def test_what_can_not_be_run_is_the_tests_own_failure(model: object, given: object, complaint: str) -> None:
+    async def use() -> str:
+        bridge = BrowserAutomationBridge(platform="wasm")
+        try:
+            with pytest.raises(TestFailure) as failure:
+                await bridge.run_test(model, given)  # type: ignore[arg-type]
+            assert bridge._pool.session is None
+        finally:
+            await bridge.close()
+        return str(failure.value)
+
+    told = anyio.run(use)
+    assert complaint in told
+    assert "\n" not in told
+
+
+def test_a_closed_bridge_starts_nothing_until_it_is_launched_again() -> None:
+    async def use() -> None:
+        bridge = BrowserAutomationBridge(platform="wasm", browser_name="chrome")
+        try:
+            assert (await bridge.run_test("bert")).browser is BrowserType.CHROME  # not launched: the test does it
+            await bridge.close()
+            await bridge.close()
+            with pytest.raises(TestFailure, match="the bridge is closed: launch it again") as refused:
+                await bridge.run_test("bert")
+            assert not await recover_browser(bridge, refused.value)
+            assert not await recover_browser(bridge, BrowserFailure("it died"))
+            assert bridge._pool.session is None
+            assert await bridge.launch()
+            assert (await bridge.run_test("bert")).browser is BrowserType.CHROME
+        finally:
+            await bridge.close()
+
+    anyio.run(use)

@@ -333,3 +333,15 @@ def test_an_assertion_is_never_the_infrastructures_by_its_words(message: str, se
 )
 def test_categorising_never_raises(message: str, context: dict[str, Any]) -> None:
     categorize_browser_failure(RuntimeError(message), context)
+
+
+@pytest.mark.parametrize("error", ["text", None, 7, ValueError])
+def test_what_is_no_exception_is_refused(error: Any) -> None:
+    with pytest.raises(TypeError, match=r"error is .*: give the exception that was caught"):
+        categorize_browser_failure(error, {"browser": "firefox"})
+
+
+@pytest.mark.parametrize("context", ["firefox", None, ["firefox"]])
+def test_what_is_no_context_is_refused(context: Any) -> None:
+    with pytest.raises(TypeError, match=r"context is .*: give Evidence, or a mapping"):
+        categorize_browser_failure(ValueError("x"), context)

@@ -84,13 +84,13 @@ def test_families_of_models(model_type: ModelType, names: tuple[str, ...]) -> No
     assert {name: detect_model_type(name) for name in names} == dict.fromkeys(names, model_type)
 
 
-@pytest.mark.parametrize("name", ["netscape", "", "bert"])
+@pytest.mark.parametrize("name", ["netscape", "", "bert", None, 7])
 def test_an_unknown_browser_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"unknown browser .* known are chrome, firefox, edge, safari, webkit"):
         detect_browser_type(name)
 
 
-@pytest.mark.parametrize("name", ["my-model", "", "chrome", "adopt", "rapid"])
+@pytest.mark.parametrize("name", ["my-model", "", "chrome", "adopt", "rapid", None, 7])
 def test_an_unknown_family_is_not_guessed(name: str) -> None:
     with pytest.raises(ValueError, match=r"unknown kind of model .*: text, vision, audio, multimodal"):
         detect_model_type(name)
