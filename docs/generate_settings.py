@@ -7,6 +7,7 @@ import inspect
 from pathlib import Path
 from typing import get_args
 
+from jobs.bounds import bounds
 from jobs.settings import Settings
 
 TARGET = Path(__file__).with_name("settings.md")
@@ -31,9 +32,11 @@ def settings_page() -> str:
 
 
 def _row(name: str, text: str) -> str:
-    default = Settings.model_fields[name].get_default(call_default_factory=True)
-    allowed = [str(word) for word in get_args(Settings.model_fields[name].annotation) if isinstance(word, str)]
+    field = Settings.model_fields[name]
+    default = field.get_default(call_default_factory=True)
+    allowed = [str(word) for word in get_args(field.annotation) if isinstance(word, str)]
     meaning = text + (f" One of {', '.join(allowed)}." if allowed else "")
+    meaning += f" {limits[0].upper()}{limits[1:]}." if (limits := bounds(field)) else ""
     return f"| `BREAKWATER_{name.upper()}` | {'' if default in (None, '', (), {}) else f'`{default}`'} | {meaning} |\n"
 
 

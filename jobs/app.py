@@ -6,10 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from celery import Celery
-from pydantic import ValidationError
 
 from jobs import queue_guard, signing
-from jobs.settings import wrong_setting
+from jobs.settings import WrongSettings
 
 queue_guard.install()
 app = Celery("breakwater")
@@ -17,10 +16,10 @@ app.config_from_object("celeryconfig")
 try:
     if signing.is_on():
         app.setup_security()
-except ValidationError as error:
+except WrongSettings as error:
     # Whoever needs the settings tells of it, in its own way. Celery's commands would, by a traceback.
     if "celery" in Path(sys.argv[0]).parts[-2:]:
-        sys.stderr.write(f"celery: {wrong_setting(error)}\n")
+        sys.stderr.write(f"celery: {error}\n")
         sys.exit(2)
 
 # Flower reads flowerconfig.py of the working folder. Where there is none, it gets the one that came with this package.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NoReturn, Self, get_args
+from urllib.parse import urlsplit
 
 from pydantic import Field, JsonValue, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from breakers.redis_url import RedisUrl, without_password
+from jobs.bounds import wanted_number
 from jobs.signing_files import complaint
 
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
@@ -20,27 +23,27 @@ DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 class Settings(BaseSettings):
     """Every field may be set as ``BREAKWATER_<FIELD>``."""
 
-    model_config = SettingsConfigDict(env_prefix="BREAKWATER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="BREAKWATER_", frozen=True, extra="ignore", allow_inf_nan=False)
 
     redis_url: str = DEFAULT_REDIS_URL
     """The Redis of broker, circuits and batches, see docs/redis.md. Unset, commands start an embedded one."""
 
     key_prefix: str = "breakwater"
-    """The first part of every Redis key of ours, but for Celery's queues."""
+    """The first part of every Redis key of ours, but for Celery's queues: letters, digits and ``. _ : / -``."""
 
-    lease_seconds: float = Field(default=6.0, gt=0)
+    lease_seconds: float = Field(default=6.0, ge=1, le=3600)
     """Seconds after which a silent worker loses its attempt, and its place as a probe. Renewed at a third of it."""
 
     circuit_failure_threshold: int = Field(default=3, ge=1)
     """Consecutive failures that open a circuit of a browser, a worker or a task type."""
 
-    circuit_recovery_timeout: float = Field(default=10.0, gt=0)
+    circuit_recovery_timeout: float = Field(default=10.0, gt=0, le=24 * 3600)
     """Seconds that a circuit stays open before a probe is let through."""
 
-    circuit_settings_version: int = Field(default=1, ge=1)
+    circuit_settings_version: int = Field(default=1, ge=1, le=10**15)
     """Raise it with a change of the two above: circuits that exist are then judged by the new ones, by every worker."""
 
-    batch_expiry_seconds: int = Field(default=7 * 24 * 3600, gt=0)
+    batch_expiry_seconds: int = Field(default=7 * 24 * 3600, ge=1, le=3650 * 24 * 3600)
     """Seconds that a finished batch's keys, and artefacts, are kept."""
 
     batch_longest_seconds: float = Field(default=7 * 24 * 3600, gt=0)
@@ -49,7 +52,7 @@ class Settings(BaseSettings):
     unserved_seconds: float = Field(default=20.0, ge=1)
     """Seconds that a queue may be without a worker before its tests go to another browser, or end as errors."""
 
-    gathering_seconds: float = Field(default=10.0, ge=0)
+    gathering_seconds: float = Field(default=10.0, ge=0, le=3600)
     """Seconds after a worker's start in which a test that needs another browser waits for such a worker to come up."""
 
     artefact_megabytes: int = Field(default=64, ge=0)
@@ -106,10 +109,10 @@ class Settings(BaseSettings):
     page_host: str = "127.0.0.1"
     """Address that the page server of a worker binds to."""
 
-    heartbeat_timeout: float = Field(default=1.75, gt=0)
+    heartbeat_timeout: float = Field(default=1.75, ge=0.5, le=3600)
     """Seconds of silence of a page after which it is looked into; more on an overloaded machine."""
 
-    page_url: str | None = Field(default=None, pattern=r"^https?://[^/@\s]+$")
+    page_url: str | None = None
     """Address under which a remote browser reaches a worker's page server; ``{port}`` stands for its port."""
 
     remote_url_chrome: SecretStr | None = None
@@ -127,13 +130,13 @@ class Settings(BaseSettings):
     remote_url_webkit: SecretStr | None = None
     """The same for WebKitGTK."""
 
-    remote_capabilities: dict[str, JsonValue] = Field(default_factory=dict)
+    remote_capabilities: Annotated[dict[str, JsonValue], NoDecode] = Field(default_factory=dict)
     """Capabilities for remote browsers besides our own, as JSON: what a cloud wants to be told."""
 
-    launch_timeout: float = Field(default=30.0, gt=0)
+    launch_timeout: float = Field(default=30.0, gt=0, le=3600)
     """Seconds that a browser may take to start."""
 
-    webdriver_timeout: float = Field(default=15.0, gt=0)
+    webdriver_timeout: float = Field(default=15.0, gt=0, le=3600)
     """Seconds that one WebDriver command may take."""
 
     recycle_after_tests: int = Field(default=500, ge=1)
@@ -205,8 +208,40 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_redis_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        path = "" if parts.scheme == "unix" else parts.path
+        # Then the password's beginning is taken for host and port, and would be told.
+        if "@" in path + parts.query.partition("=")[0] + parts.fragment:
+            raise ValueError("write / ? and # in a name or a password as %2F, %3F and %23")
         RedisUrl.parse(url)
         return url
+
+    @field_validator("key_prefix")
+    @classmethod
+    def _is_a_part_of_keys(cls, prefix: str) -> str:
+        # Braces would move a Cluster's hash tag; a space or a * would mean something else in an ACL's patterns.
+        if not re.fullmatch(r"[A-Za-z0-9._:/-]{1,100}", prefix):
+            raise ValueError("must be 1 to 100 letters, digits and . _ : / -")
+        return prefix
+
+    @field_validator("page_url")
+    @classmethod
+    def _is_page_url(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^/@\s]+", url):
+            raise ValueError("must be http:// or https:// and a host, no path: such as http://worker1.example:{port}")
+        return url
+
+    @field_validator("remote_capabilities", mode="before")
+    @classmethod
+    def _are_capabilities(cls, given: object) -> object:
+        if isinstance(given, str):
+            try:
+                given = json.loads(given, parse_constant=_refuse_constant)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"must be JSON: {error}") from None
+        if not isinstance(given, dict):
+            raise ValueError('must be an object in JSON, such as {"se:name": "nightly"}')  # noqa: TRY004 - pydantic's way
+        return given
 
     @field_validator(
         "remote_url_chrome", "remote_url_firefox", "remote_url_edge", "remote_url_safari", "remote_url_webkit"
@@ -223,17 +258,46 @@ class Settings(BaseSettings):
         return None if url is None else url.get_secret_value().rstrip("/")
 
 
+class WrongSettings(ValueError):
+    """The environment holds a setting that can't be. The message is one line, and carries no secret."""
+
+
 @cache
 def settings() -> Settings:
-    """The process's settings, read once."""
-    return Settings()
+    """The process's settings, read once.
+
+    Raises:
+        WrongSettings: one of them can't be.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise WrongSettings(wrong_setting(error)) from None  # its own text shows the value, whatever that is
 
 
 def wrong_setting(error: ValidationError) -> str:
-    """What is wrong with the environment, in one line that carries no password."""
+    """What is wrong with the environment, in one line that carries no secret."""
     first = error.errors(include_url=False)[0]
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").replace("Input should", "must")
     if not first["loc"]:  # of several together: the input is all settings
         return f"environment: {message}"
-    variable = f"BREAKWATER_{'.'.join(map(str, first['loc']))}".upper()
-    return f"environment: {variable}: {message}; it is {without_password(str(first['input']))!r}"
+    name = str(first["loc"][0])
+    if (number := wanted_number(Settings.model_fields[name], first["type"])) is not None:
+        message = f"must be {number}"
+    elif first["type"].startswith("bool_"):
+        message = "must be true or false"
+    return f"environment: BREAKWATER_{name.upper()}: {message}{_shown(name, str(first['input']))}"
+
+
+def _shown(name: str, value: str) -> str:
+    """The value, unless it is a secret or may have one in it."""
+    is_secret = name == "remote_capabilities" or SecretStr in get_args(Settings.model_fields[name].annotation)
+    try:
+        shown = without_password(value)
+    except ValueError:  # no address, though it looks like one
+        return ""
+    return "" if is_secret or ("@" in shown and shown == value) else f"; it is {shown!r}"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number that JSON can carry")

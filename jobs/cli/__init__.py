@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import click
 import redis
-from pydantic import ValidationError
 
 from jobs.batches import FarmFull
 from jobs.cli.cancel import cancel
@@ -31,7 +30,7 @@ from jobs.connections import RedisUnavailable, what_redis_refused
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
 from jobs.reports.summary import ExitCode
-from jobs.settings import wrong_setting
+from jobs.settings import WrongSettings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -67,10 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         where = f"{error.ctx.command_path}: " if isinstance(error, click.UsageError) and error.ctx else "breakwater: "
         _end(ExitCode.BAD_INPUT, where + error.format_message())
-    except BadInput as error:
+    except (BadInput, WrongSettings) as error:
         _end(ExitCode.BAD_INPUT, f"breakwater: {error}")
-    except ValidationError as error:
-        _end(ExitCode.BAD_INPUT, f"breakwater: {wrong_setting(error)}")
     except (RedisUnavailable, FarmFailure, FarmFull) as error:
         _end(ExitCode.INFRASTRUCTURE, f"breakwater: {error}")
     except redis.RedisError as error:

@@ -68,6 +68,12 @@ class _Chosen:
         marked = [item for item in session.items if item.get_closest_marker("breakwater") is not None]
         if not marked or session.config.option.collectonly:
             return (yield)
+        from jobs.settings import WrongSettings, settings  # noqa: PLC0415
+
+        try:
+            settings()
+        except WrongSettings as error:
+            raise pytest.UsageError(f"breakwater: {error}") from error
         if session.config.option.breakwater:
             from jobs.pytest_plugin.farm_run import FarmRun as Run  # noqa: PLC0415
         else:

@@ -91,10 +91,14 @@ def test_a_bad_command_line_is_one_line(breakwater: object, redis_client: redis.
     assert redis_client.dbsize() == 0
 
 
-def test_a_bad_setting_is_one_line(tmp_path: Path) -> None:
-    command = Command(["run", "--quick"], tmp_path, {"BREAKWATER_LEASE_SECONDS": "soon"})
+@pytest.mark.parametrize("arguments", [["run", "--quick"], ["doctor"], ["workers"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("setting", "value"), [("LEASE_SECONDS", "soon"), ("REMOTE_CAPABILITIES", "{"), ("KEY_PREFIX", "a b")]
+)
+def test_a_bad_setting_is_one_line(tmp_path: Path, arguments: list[str], setting: str, value: str) -> None:
+    command = Command(arguments, tmp_path, {f"BREAKWATER_{setting}": value})
     assert command.wait(20) == 2
-    assert "BREAKWATER_LEASE_SECONDS" in command.output
+    assert command.output.startswith(f"breakwater: environment: BREAKWATER_{setting}: must be ")
     assert command.output.count("\n") == 1
 
 

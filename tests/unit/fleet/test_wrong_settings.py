@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from jobs.settings import Settings, wrong_setting
+from jobs.settings import Settings, WrongSettings, settings, wrong_setting
 from tests.farms import ROOT
 
 
@@ -66,17 +66,111 @@ def test_good_files_are_taken(keys: Path) -> None:
     assert Settings(**{f"signing_{name}": value for name, value in signing.items()}).signing_key == keys / "ours.key"
 
 
+def told(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is said of the environment with this variable in it."""
+    monkeypatch.setenv(f"BREAKWATER_{variable}", value)
+    settings.cache_clear()
+    with pytest.raises(WrongSettings) as raised:
+        settings()
+    said = str(raised.value)
+    assert said.startswith(f"environment: BREAKWATER_{variable}: ")
+    assert said.isprintable()
+    return said
+
+
+@pytest.fixture(autouse=True)
+def read_anew() -> Iterator[None]:
+    """This process's own settings are read again afterwards."""
+    yield
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("REMOTE_CAPABILITIES", "{", "must be JSON: Expecting property name enclosed in double quotes"),
+        ("REMOTE_CAPABILITIES", "", "must be JSON"),
+        ("REMOTE_CAPABILITIES", "[1]", 'must be an object in JSON, such as {"se:name": "nightly"}'),
+        ("REMOTE_CAPABILITIES", '{"a": NaN}', "NaN is no number"),
+        ("KEY_PREFIX", "", "must be 1 to 100 letters, digits and . _ : / -; it is ''"),
+        ("KEY_PREFIX", "{a}", "it is '{a}'"),
+        ("KEY_PREFIX", "a b", "it is 'a b'"),
+        ("KEY_PREFIX", "a*", "it is 'a*'"),
+        ("KEY_PREFIX", "a\n", r"it is 'a\n'"),
+        ("KEY_PREFIX", "a" * 101, "must be 1 to 100"),
+        ("LEASE_SECONDS", "soon", "must be a number from 1 to 3600; it is 'soon'"),
+        ("LEASE_SECONDS", "inf", "must be a number from 1 to 3600; it is 'inf'"),
+        ("LEASE_SECONDS", "0.001", "must be a number from 1 to 3600"),
+        ("RECYCLE_AFTER_SECONDS", "nan", "must be a number above 0; it is 'nan'"),
+        ("METRICS_PORT", "70000", "must be a whole number from 1 to 65535"),
+        ("HEADLESS", "perhaps", "must be true or false; it is 'perhaps'"),
+        ("GPU", "fast", "must be 'auto', 'software' or 'hardware'; it is 'fast'"),
+        ("PAGE_URL", "worker1:80", "must be http:// or https:// and a host"),
+        ("REDIS_URL", "redis://[x", "Invalid IPv6 URL"),
+    ],
+)
+def test_it_says_which_and_what_is_allowed(
+    variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert words in told(variable, value, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "variable", [name.upper() for name, field in Settings.model_fields.items() if field.annotation is float]
+)
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+def test_no_time_is_endless(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "must be a number" in told(variable, value, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REMOTE_CAPABILITIES", '{"accessKey": "hidden"'),
+        ("REMOTE_CAPABILITIES", '["hidden"]'),
+        ("ALERT_WEBHOOK", "hooks.example/hidden"),
+        ("REMOTE_URL_CHROME", "user:hidden@grid"),
+        ("REMOTE_URL_CHROME", "ftp://user:hidden@grid"),
+        ("PAGE_URL", "user:hidden@worker1"),
+        ("REDIS_URL", "http://:hidden@redis"),
+        ("REDIS_URL", "redis://:hidden/hidden@redis/0"),
+        ("REDIS_URL", "redis://:hidden?hidden@redis/0"),
+        ("REDIS_URL", "redis://:hidden#hidden@redis/0"),
+    ],
+)
+def test_it_shows_no_secret(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "hidden" not in told(variable, value, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "read"),
+    [
+        ("KEY_PREFIX", "team-1/breakwater:ci_2.0", "team-1/breakwater:ci_2.0"),
+        ("REMOTE_CAPABILITIES", '{"se:name": "nightly", "n": 1.5}', {"se:name": "nightly", "n": 1.5}),
+        ("REDIS_URL", "unix:///run/a@b.sock", "unix:///run/a@b.sock"),
+        ("REDIS_URL", "redis://me:p%40ss@redis/0", "redis://me:p%40ss@redis/0"),
+        ("PAGE_URL", "http://worker1.example:{port}", "http://worker1.example:{port}"),
+    ],
+)
+def test_good_ones_are_read(variable: str, value: str, read: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"BREAKWATER_{variable}", value)
+    assert getattr(Settings(), variable.lower()) == read
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"BREAKWATER_SIGNING_KEY": "/etc/key"},
         {"BREAKWATER_REDIS_URL": "redis://:hidden@redis/0?password_file=/nowhere"},
+        {"BREAKWATER_REMOTE_CAPABILITIES": '{"accessKey": "hidden"'},
+        {"BREAKWATER_KEY_PREFIX": "{a}"},
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_celerys_commands_say_it_in_one_line_too(wrong: Mapping[str, str]) -> None:
+@pytest.mark.parametrize("command", [("worker", "--queues", "simulation"), ("flower",)], ids=["worker", "flower"])
+def test_celerys_commands_say_it_in_one_line_too(command: Sequence[str], wrong: Mapping[str, str]) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "celery", "--app", "jobs", "worker", "--queues", "simulation"],
+        [sys.executable, "-m", "celery", "--app", "jobs", *command],
         env={"PATH": "/usr/bin:/bin", "BREAKWATER_REDIS_URL": "redis://:hidden@redis/0", **wrong},
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.settings import settings
+
 Run = Callable[..., tuple[int, str]]
 
 
@@ -97,6 +99,19 @@ def test_a_mistake_in_a_mark_is_told_with_or_without_the_farm(run: Run, mark: st
     assert code == pytest.ExitCode.INTERRUPTED, output
     assert said in output
     assert "@pytest.mark.breakwater of test_a: " in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("farm", [(), ("--breakwater",)], ids=["here", "farm"])
+def test_a_wrong_setting_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, farm: tuple[str, ...]) -> None:
+    monkeypatch.setenv("BREAKWATER_KEY_PREFIX", "a b")
+    settings.cache_clear()
+    try:
+        code, output = run("@pytest.mark.breakwater\ndef test_a(driver): pass", *farm, "-q")
+    finally:
+        settings.cache_clear()
+    assert code == pytest.ExitCode.USAGE_ERROR, output
+    assert "ERROR: breakwater: environment: BREAKWATER_KEY_PREFIX: must be" in output
     assert "Traceback" not in output
 
 
