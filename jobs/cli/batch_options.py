@@ -15,6 +15,7 @@ from jobs.batch_file import load_plan
 from jobs.batches.values import BATCH_ID, Priority
 from jobs.browsers.finding import unasked_browsers
 from jobs.cli.last_failed import failed_tests
+from jobs.cli.numbers import FiniteRange
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput, Plan, Shard, full_plan, quick_plan
 from jobs.settings import settings
@@ -180,7 +181,7 @@ _OPTIONS = (
     click.option(
         "--retries", type=click.IntRange(0, 49), help="Attempts after the first one, for failures of infrastructure."
     ),
-    click.option("--timeout", type=click.FloatRange(1, 3600), help="Seconds an attempt may take; overrides the batch."),
+    click.option("--timeout", type=FiniteRange(1, 3600), help="Seconds an attempt may take; overrides the batch."),
     click.option("--allow", multiple=True, callback=_parse_allow, help="Verdicts to accept: degraded, simulated."),
     click.option("--shard", metavar="I/N", callback=_parse_shard, help="Only the i-th of n parts, as in 2/5."),
     click.option(

@@ -18,6 +18,7 @@ from jobs.chaos.load import KnownTest, mixed_tests
 from jobs.chaos.strikes import strikes
 from jobs.cli.accounts import print_account
 from jobs.cli.folders import check_folder
+from jobs.cli.numbers import FiniteRange
 from jobs.farm import FarmFailure
 from jobs.reports.summary import ExitCode
 from jobs.settings import settings
@@ -35,12 +36,10 @@ _POLICY = {
 
 
 @click.command()
-@click.option("--minutes", type=click.FloatRange(0.1, 1440), help="How long tests are handed out.  [default: 3]")
+@click.option("--minutes", type=FiniteRange(0.1, 1440), help="How long tests are handed out.  [default: 3]")
 @click.option("--tests", type=click.IntRange(1, 100_000), help="Run so many tests instead, in one batch.")
 @click.option("--seed", type=click.IntRange(0), help="Replay a plan: same tests, same kills.  [default: random]")
-@click.option(
-    "--every", type=click.FloatRange(0.2, 600), default=2.0, show_default=True, help="Seconds between two kills."
-)
+@click.option("--every", type=FiniteRange(0.2, 600), default=2.0, show_default=True, help="Seconds between two kills.")
 @click.option("--kills", type=click.IntRange(1), help="Stop killing after so many, and let the farm finish.")
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Worker nodes with a browser."

@@ -15,6 +15,7 @@ from rich.console import Console
 from jobs.cli import github, tables
 from jobs.cli.batch_run import MOST_NOTABLE, Ran
 from jobs.cli.folders import check_folder
+from jobs.cli.numbers import FiniteRange
 from jobs.cli.phrases import Loudness
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
@@ -150,17 +151,17 @@ _OPTIONS = (
     click.option("--baseline", type=click.Path(path_type=Path), help="Compare with this JSON report of a former run."),
     click.option(
         "--baseline-latency",
-        type=click.FloatRange(1, 1e6, min_open=True),
+        type=FiniteRange(1, 1e6, min_open=True),
         help="A median run time so many times the baseline's is a regression.  [default: 1.5]",
     ),
     click.option(
         "--baseline-error",
-        type=click.FloatRange(1, 1e12, min_open=True),
+        type=FiniteRange(1, 1e12, min_open=True),
         help="A largest error so many times the baseline's is a regression.  [default: 10]",
     ),
     click.option(
         "--baseline-failures",
-        type=click.FloatRange(0, 1),
+        type=FiniteRange(0, 1),
         help="So much more of a browser's tests struck by the infrastructure is a regression.  [default: 0.1]",
     ),
     click.option("--quiet", "-q", is_flag=True, help="Print only tests that failed, and the counts."),

@@ -8,13 +8,14 @@ from rich.console import Console
 from jobs.cli.attached import attached, batch_argument, follow_attached
 from jobs.cli.batch_run import sum_up
 from jobs.cli.endings import Ending, ending_options, exit_code
+from jobs.cli.numbers import FiniteRange
 from jobs.reports.summary import ExitCode
 
 
 @click.command()
 @batch_argument
 @ending_options
-@click.option("--timeout", type=click.FloatRange(1), help="Seconds to wait at most; the batch goes on.")
+@click.option("--timeout", type=FiniteRange(1), help="Seconds to wait at most; the batch goes on.")
 def wait(batch: str, ending: Ending, timeout: float | None) -> int:
     """Wait for a batch, from anywhere, and end with its exit code.
 

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from breakers import CircuitBreakerRegistry
 from jobs.batches import Node, Presence, Session
+from jobs.cli.numbers import FiniteRange
 from jobs.connections import connect, connect_checked
 from jobs.plan import BadInput
 from jobs.reports.summary import ExitCode
@@ -97,7 +98,7 @@ _BROWSERS = click.Choice([browser.value for browser in BrowserType])
 @workers.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--browser", type=_BROWSERS, help="All workers of this browser instead.")
-@click.option("--wait", "seconds", type=click.FloatRange(min=0), help="Wait so many seconds until they run nothing.")
+@click.option("--wait", "seconds", type=FiniteRange(min=0), help="Wait so many seconds until they run nothing.")
 def drain(names: tuple[str, ...], browser: str | None, seconds: float | None) -> int:
     """Let workers finish what they run and take no more tests, until `resume`. Restarts don't end it."""
     if bool(names) == bool(browser):

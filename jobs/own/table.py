@@ -16,7 +16,8 @@ from recovery import BrowserType
 # Bytes of JSON. Parameters travel with every test; large data belongs into a file beside the module.
 LARGEST_PARAMETERS = 64_000
 # Characters: the browser's name and a repetition's number come into the id as well.
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,149}$"
+_LONGEST_NAME = 150
+_NAME = rf"^[A-Za-z0-9][A-Za-z0-9._/-]{{0,{_LONGEST_NAME - 1}}}$"
 
 
 class OwnTestTable(BaseModel):
@@ -72,6 +73,8 @@ def _mistakes(table: OwnTestTable, where: str, names: set[str], browsers: Sequen
             "base_url": "an address that begins with http:// or https://",
         }[str(key)]
         yield f"{where}.{key}: {str(getattr(table, str(key)))[:80]!r} is not allowed; give {wanted}"
+    if len(_name(table)) > _LONGEST_NAME:
+        yield f"{where}.name: missing; the function's is too long for one, give up to {_LONGEST_NAME} characters"
     if _name(table) in names:
         yield f"{where}.name: another [[test]] is called {_name(table)!r}; give this one a name of its own"
     if not table.browsers and not browsers:

@@ -79,6 +79,8 @@ def test_a_bad_batch_file_is_one_line_and_enqueues_nothing(
         ["run", "--quick", "--report-json", "no/such/folder/report.json"],
         ["run", "--quick", "--artefacts", "batch.toml/kept"],
         ["run", "--quick", "--workers", "0"],
+        ["run", "--quick", "--timeout", "nan"],
+        ["wait", "b", "--timeout", "inf"],
         ["demo", "--model", "gpt-17"],
         ["dmo"],
     ],

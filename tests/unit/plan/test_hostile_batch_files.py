@@ -61,6 +61,7 @@ def load(folder: Path, text: str, name: str = "batch.toml") -> Plan:
         ("repeat = 0x" + "f" * 5000 + MATRIX, ["repeat", "10000", "thousands of digits"]),
         ("matrix = 3", ["matrix", "must be a table"]),
         ("", ["matrix", "missing", "browsers"]),
+        (MATRIX + f'[[test]]\nfunction = "m:{"f" * 190}"', ["test[0].name", "too long", "up to 150"]),
         (MATRIX.replace("[\"wasm\"]", "[]"), ["matrix.platforms", "empty", "webgpu, webnn, wasm"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
