@@ -41,17 +41,23 @@ class Artefact(BaseModel):
 
     @property
     def file(self) -> Path:
-        """Where ``export`` puts it below its folder. Its own name says whose it is: Jenkins keeps nothing but that.
-
-        Two tests never share a name: ``/`` becomes ``+`` and ``#`` becomes ``=``, which no id has.
-        """
-        test = self.test.translate(_IN_FILES)
-        if len(test) > _LONGEST_PART:
-            digest = hashlib.sha256(self.test.encode()).hexdigest()[:12]
-            test = f"{digest}~{test[len(digest) + 1 - _LONGEST_PART :]}"
-        elif test.startswith((".", "-")):  # hidden, a folder above, or like a switch
-            test = f"~{test}"
+        """Where ``export`` puts it below its folder. Its own name says whose it is: Jenkins keeps nothing but that."""
+        test = name_in_files(self.test)
         return Path(test, f"{test}.{self.attempt}.{self.name}")
+
+
+def name_in_files(test: str) -> str:
+    """What folders and files are called by for a test's id. Two ids never share a name.
+
+    ``/`` becomes ``+`` and ``#`` becomes ``=``, which no id has.
+    """
+    name = test.translate(_IN_FILES)
+    if len(name) > _LONGEST_PART:
+        digest = hashlib.sha256(test.encode()).hexdigest()[:12]
+        return f"{digest}~{name[len(digest) + 1 - _LONGEST_PART :]}"
+    if name.startswith((".", "-")):  # hidden, a folder above, or like a switch
+        return f"~{name}"
+    return name
 
 
 class ArtefactStore:

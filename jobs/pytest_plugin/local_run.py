@@ -5,7 +5,6 @@ So a debugger, pytest's own assertions and every fixture work. There is no recov
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -13,11 +12,12 @@ from typing import Self
 
 import pytest
 
+from jobs.artefacts import name_in_files
 from jobs.browsers.isolation import own_tab
 from jobs.browsers.pool import SessionPool
 from jobs.own.context import Context
 from jobs.own.functions import WrongParameters, checked_parameters
-from jobs.pytest_plugin.marks import browser_of, parameters_of, wishes_of
+from jobs.pytest_plugin.marks import browser_of, ids_of, parameters_of, wishes_of
 from jobs.scratch import ScratchFolder
 from jobs.settings import settings
 from recovery import Adjustments, BrowserFailure
@@ -30,7 +30,7 @@ class LocalRun:
 
     def __init__(self, config: pytest.Config, marked: list[pytest.Item]) -> None:
         self._config = config
-        self._marked = {item.nodeid for item in marked}
+        self._ids = ids_of(item.nodeid for item in marked)
         self._pool = SessionPool(settings())
         self._scratch = ScratchFolder(settings().scratch_dir)
 
@@ -46,7 +46,7 @@ class LocalRun:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_setup(self, item: pytest.Function) -> None:
         """Open the test's tab; put driver and context in the place of the browser's name."""
-        if item.nodeid not in self._marked:
+        if item.nodeid not in self._ids:
             return
         wishes, browser = wishes_of(item), browser_of(item)
         assert wishes is not None
@@ -84,6 +84,6 @@ class LocalRun:
     def _folder(self, item: pytest.Item) -> Path:
         wanted = self._config.option.breakwater_artefacts
         root = Path(wanted) if wanted else self._scratch.path
-        folder = root / re.sub(r"[^A-Za-z0-9._-]+", "-", item.nodeid).strip("-.")[-180:]
+        folder = root / name_in_files(self._ids[item.nodeid])
         folder.mkdir(parents=True, exist_ok=True)
         return folder

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,25 +78,34 @@ def parameters_of(item: pytest.Function) -> dict[str, Any]:
     return {name: value for name, value in item.callspec.params.items() if name not in GIVEN}
 
 
-def specs_of(items: Iterable[pytest.Function], base_url: str | None) -> dict[str, TestSpec]:
+def ids_of(nodes: Iterable[str]) -> dict[str, str]:
+    """The id of a test for each node id, which has characters that a test's id may not have. No two share one."""
+    ids: dict[str, str] = {}
+    times: Counter[str] = Counter()
+    for node in dict.fromkeys(nodes):
+        plain = _UNSAFE.sub("-", node).strip("-")[-180:]
+        times[plain] += 1
+        ids[node] = plain if times[plain] == 1 else f"{plain}#{times[plain]}"
+    return ids
+
+
+def specs_of(items: Sequence[pytest.Function], base_url: str | None) -> dict[str, TestSpec]:
     """The tests of the farm, by node id.
 
     Raises:
         pytest.UsageError: one can't be sent there; it says which and why.
     """
     specs: dict[str, TestSpec] = {}
-    ids: dict[str, int] = {}
+    ids = ids_of(item.nodeid for item in items)
     for item in items:
         wishes = wishes_of(item)
         assert wishes is not None
         problem = next(_problems(item), None)
         if problem:
             raise pytest.UsageError(f"{item.nodeid} can't run on the farm: {problem}")
-        plain = _UNSAFE.sub("-", item.nodeid).strip("-")[-180:]
-        ids[plain] = ids.get(plain, 0) + 1
         try:
             specs[item.nodeid] = TestSpec(
-                id=plain if ids[plain] == 1 else f"{plain}#{ids[plain]}",
+                id=ids[item.nodeid],
                 browser=browser_of(item),
                 kind=TestKind.PYTHON,
                 python=PythonTest(

@@ -61,6 +61,16 @@ def test_is_not_marked(tmp_path):
 """
 
 
+ALIKE = """
+import pytest
+
+@pytest.mark.breakwater(browser="chrome", isolation="session")
+@pytest.mark.parametrize("path", ["a-b", "a/b", "a#b", "a b", "-", "a" * 200, "b" + "a" * 199])
+def test_keeps(driver, context, path):
+    context.attach("path.txt", path)
+"""
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     # Not below pytest's own folders: their paths are too long for a browser's sockets.
@@ -130,3 +140,11 @@ def test_the_farms_verdicts_become_pytests_own(folder: Path) -> None:
     assert "ERROR test_mixed.py::test_has_no_browser[edge]" in output
     assert "recovered: test_mixed.py::test_is_recovered[chrome]: internal → level 2 passed" in output
     assert len(list(folder.glob("kept/*fails-chrome/*fails-chrome.1.output.txt"))) == 1
+
+
+def test_tests_whose_names_are_alike_keep_their_files_apart_here(folder: Path) -> None:
+    (folder / "test_alike.py").write_text(ALIKE, encoding="utf-8")
+    code, output = run_pytest(folder, "--breakwater-artefacts", "kept")
+    assert code == 0, output
+    kept = [file.read_text(encoding="utf-8") for file in folder.glob("kept/*/path.txt")]
+    assert sorted(kept) == sorted(["a-b", "a/b", "a#b", "a b", "-", "a" * 200, "b" + "a" * 199])

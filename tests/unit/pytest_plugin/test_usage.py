@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.pytest_plugin.marks import ids_of
 from jobs.settings import settings
 
 Run = Callable[..., tuple[int, str]]
@@ -130,6 +131,14 @@ def test_each_browser_is_an_item_and_parameters_multiply(run: Run) -> None:
     assert code == 0
     items = {line.partition("::")[2] for line in output.splitlines() if "::" in line}
     assert items == {f"test_a[{browser}-{n}]" for browser in ("chrome", "firefox") for n in (1, 2)}
+
+
+def test_no_two_tests_have_one_id() -> None:
+    nodes = [f"test_a.py::test_b[{name}]" for name in ("a/b", "a-b", "a#b", "a b", "a" * 300, "b" + "a" * 300)]
+    ids = ids_of(nodes)
+    assert list(ids) == nodes
+    assert len(set(ids.values())) == len(nodes)
+    assert ids_of([*nodes, nodes[0]]) == ids
 
 
 def test_a_skipped_test_needs_no_farm(run: Run) -> None:
