@@ -64,8 +64,8 @@ class Farm:
         self._workers: dict[str, OwnedProcess] = {}
         self._restarts: dict[str, list[float]] = {name: [] for name in (*self._queues, "redis")}
         self._password = secrets.token_urlsafe(24)
-        # Where there is one browser, no test need wait for the workers of others.
-        self._alone = {"BREAKWATER_GATHERING_SECONDS": "0"} if len(self._queues) == 2 else {}  # with simulation's
+        # Where there is one browser or none, no test need wait for the workers of others.
+        self._alone = {"BREAKWATER_GATHERING_SECONDS": "0"} if len(self._queues) <= 2 else {}  # with simulation's
         self._port = free_port()
         self._folder: Path | None = None
         self._echo = log_echo.LogEcho() if log_dir is None and log_echo.is_asked(self._env) else None

@@ -87,7 +87,8 @@ class BatchOptions:
             return load_plan(self.file)
         if self.quick:
             return quick_plan(self.browsers or [BrowserType.CHROME], self.platforms)
-        here = self.browsers or unasked_browsers(settings())
+        # Without browsers a test differs by model and platform only: Chrome stands for all, as in a quick batch.
+        here = self.browsers or ([BrowserType.CHROME] if self.simulate else unasked_browsers(settings()))
         if not here:
             raise FarmFailure("no browser with its driver is installed here; name the farm's with --browser")
         return full_plan(here, self.platforms)

@@ -54,7 +54,8 @@ def farm_for(
 ) -> Iterator[FarmInUse]:
     """The farm that is named, or else an embedded one with these and the installed browsers, for the block.
 
-    ``environment``: what the embedded workers get besides ours.
+    ``browsers``: what the tests ask for; none of them, and no browser is started. ``environment``: what the embedded
+    workers get besides ours.
 
     Raises:
         RedisUnavailable, FarmFailure: in one line, within seconds.
@@ -63,7 +64,7 @@ def farm_for(
         yield standing_farm("run")
         return
     config = settings()
-    names = sorted({*browsers, *unasked_browsers(config)})
+    names = sorted({*browsers, *unasked_browsers(config)}) if browsers else []
     with Farm(names, concurrency=concurrency, log_dir=log_dir, env={**os.environ, **environment}) as farm:
         backend = Backend(config.model_copy(update={"redis_url": farm.url}))
-        yield FarmInUse(backend, f"an embedded farm ({', '.join(names)}, simulation)", farm)
+        yield FarmInUse(backend, f"an embedded farm ({', '.join([*names, 'simulation'])})", farm)

@@ -103,6 +103,24 @@ def test_a_batch_goes_from_hand_to_hand(
     assert store.progress("night-1").done == 3
 
 
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [(["run", "batch.toml"], 1), (["run", "--full", "--model-type", "audio"], 4), (["demo", "--model", "bert"], 4)],
+    ids=lambda arguments: arguments[0] if isinstance(arguments, list) else "",
+)
+def test_what_needs_no_browser_starts_none(tmp_path: Path, arguments: list[str], passed: int) -> None:
+    batch_file(tmp_path, "bert-base-uncased")
+    command = Command([*arguments, "--simulate", "--log-dir", "logs"], tmp_path, {"BREAKWATER_LEASE_SECONDS": "2"})
+    try:
+        assert command.wait(60) == 0, command.output
+    finally:
+        command.kill()
+    assert "an embedded farm (simulation)" in command.output
+    assert "sandbox" not in command.output
+    assert f"{passed} passed ({passed} simulated)" in command.output
+    assert [log.name for log in (tmp_path / "logs").iterdir()] == ["simulation.log"]
+
+
 def test_what_was_not_green_runs_again_alone(
     breakwater: Callable[..., Command], worker: OwnedProcess, tmp_path: Path
 ) -> None:
