@@ -19,6 +19,7 @@ from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Platform, TestSpec
 from jobs.worker import Backend
 from recovery import BrowserType, ModelType
+from tests import farms
 from tests.browser.plain_browsers import CHROMIUM_FLAGS, found
 from tests.flowers import Flower
 
@@ -53,15 +54,15 @@ def operator() -> Iterator[WebDriver]:
 
 
 def until(seen: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
+    """As ``farms.until``, though what is looked at may be redrawn meanwhile."""
+
+    def seen_at_rest() -> bool:
         try:
-            if seen():
-                return
+            return seen()
         except (StaleElementReferenceException, IndexError):
-            pass
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+            return False
+
+    farms.until(seen_at_rest, seconds, lambda: what)
 
 
 def spec(test: str, *faults: FaultSpec) -> TestSpec:

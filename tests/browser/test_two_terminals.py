@@ -21,6 +21,7 @@ from jobs.ports import free_port
 from jobs.processes import OwnedProcess
 from tests.commands import Command, read_report
 from tests.conftest import RedisServer
+from tests.farms import until
 
 BATCH = """
 [matrix]
@@ -44,18 +45,15 @@ def terminal(redis_server: RedisServer, redis_client: redis.Redis) -> Iterator[o
         yield start
 
 
-def until_serving(client: redis.Redis, *queues: str) -> None:
-    deadline = time.monotonic() + 30
-    while not set(queues) <= set(Presence(client).live_queues()):
-        assert time.monotonic() < deadline, "the worker did not announce its queues"
-        time.sleep(0.1)
+def until_serving(client: redis.Redis, queue: str, worker: OwnedProcess) -> None:
+    until(lambda: queue in Presence(client).live_queues(), 30, worker.log_tail)
 
 
 def test_a_worker_started_by_celery_runs_what_breakwater_enqueues(
     terminal: object, redis_server: RedisServer, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     worker = terminal("worker", "-Q", "browser.chrome", "-c", "1")
-    until_serving(redis_client, "browser.chrome")
+    until_serving(redis_client, "browser.chrome", worker)
     (tmp_path / "batch.toml").write_text(BATCH, encoding="utf-8")
     command = Command(
         ["run", "batch.toml", "--report-json", "report.json", "--report-junit", "report.xml"],
@@ -87,8 +85,8 @@ def test_a_queue_without_a_worker_is_told_and_its_tests_end(
 
 
 def test_flower_shows_our_queues(terminal: object, redis_client: redis.Redis) -> None:
-    terminal("worker", "-Q", "browser.firefox", "-c", "1")
-    until_serving(redis_client, "browser.firefox")
+    worker = terminal("worker", "-Q", "browser.firefox", "-c", "1")
+    until_serving(redis_client, "browser.firefox", worker)
     port = free_port()
     flower = terminal("flower", f"--port={port}", "--address=127.0.0.1")
     deadline = time.monotonic() + 40

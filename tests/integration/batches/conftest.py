@@ -83,7 +83,7 @@ class Make:
 
     @staticmethod
     def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-        """Wait for a condition, with a bound."""
+        """As ``farms.until``, but looks often enough for leases of a fraction of a second."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "the condition did not come true in time"

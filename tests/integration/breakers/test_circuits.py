@@ -7,8 +7,6 @@ import math
 import multiprocessing
 import os
 import signal
-import time
-from collections.abc import Callable
 
 import pytest
 import redis
@@ -22,6 +20,7 @@ from breakers import (
     StoreUnavailable,
 )
 from tests.conftest import RedisServer
+from tests.farms import until
 
 QUICK = {"failure_threshold": 2, "recovery_timeout": 0.15, "success_threshold": 2}
 
@@ -46,13 +45,6 @@ def trip(registry: CircuitBreakerRegistry, name: str) -> None:
             circuit.call(fail)
 
 
-def until(condition: Callable[[], bool], seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def test_failures_in_a_row_open_it_and_probes_close_it(registry: CircuitBreakerRegistry) -> None:
     circuit = registry.get("browser:chrome")
     trip(registry, "browser:chrome")
@@ -60,7 +52,7 @@ def test_failures_in_a_row_open_it_and_probes_close_it(registry: CircuitBreakerR
         circuit.call(int)
     assert caught.value.name == "browser:chrome"
     assert 0 < caught.value.retry_after <= 0.15
-    until(lambda: registry.states("browser:chrome")["browser:chrome"].retry_after == 0)
+    until(lambda: registry.states("browser:chrome")["browser:chrome"].retry_after == 0, 5)
     assert circuit.state is CircuitState.HALF_OPEN
     circuit.call(int)
     assert circuit.state is CircuitState.HALF_OPEN
@@ -85,7 +77,7 @@ def test_a_guard_takes_all_permits_or_none(registry: CircuitBreakerRegistry) -> 
     with pytest.raises(CircuitOpenError), registry.guard("a", "b"):
         raise AssertionError("the call was made")
     assert registry.get("a").get_metrics()["executions"] == 0
-    until(lambda: registry.states("b")["b"].retry_after == 0)
+    until(lambda: registry.states("b")["b"].retry_after == 0, 5)
     with registry.guard("a", "b"), pytest.raises(CircuitOpenError), registry.guard("b"):
         raise AssertionError("a second probe was let in")
     assert registry.get("a").get_metrics()["successes"] == 1
@@ -103,7 +95,7 @@ def test_what_is_not_counted_is_no_failure(registry: CircuitBreakerRegistry) -> 
 
 def test_an_interrupted_call_gives_its_permit_back_uncounted(registry: CircuitBreakerRegistry) -> None:
     trip(registry, "c")
-    until(lambda: registry.states("c")["c"].retry_after == 0)
+    until(lambda: registry.states("c")["c"].retry_after == 0, 5)
     with pytest.raises(KeyboardInterrupt), registry.guard("c"):
         raise KeyboardInterrupt
     assert registry.states("c")["c"] == (CircuitState.HALF_OPEN, 0.0)
@@ -128,7 +120,7 @@ def _probe_for_ever(url: str, ready: object) -> None:
 def test_a_dead_probe_frees_its_permit(redis_server: RedisServer, redis_client: redis.Redis) -> None:
     registry = CircuitBreakerRegistry(redis_client, **QUICK, probe_seconds=0.3)
     trip(registry, "c")
-    until(lambda: registry.states("c")["c"].retry_after == 0)
+    until(lambda: registry.states("c")["c"].retry_after == 0, 5)
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     probe = context.Process(target=_probe_for_ever, args=(redis_server.url, ready))
@@ -137,7 +129,7 @@ def test_a_dead_probe_frees_its_permit(redis_server: RedisServer, redis_client: 
     assert probe.pid is not None
     os.kill(probe.pid, signal.SIGKILL)
     probe.join(10)
-    until(lambda: registry.states("c")["c"].retry_after == 0, seconds=2)
+    until(lambda: registry.states("c")["c"].retry_after == 0, 2)
 
 
 def test_settings_in_force_win_and_the_difference_is_told_once(
@@ -217,7 +209,7 @@ def test_a_reset_reaches_another_process_at_once(registry: CircuitBreakerRegistr
             return False
         return True
 
-    until(lets_through, seconds=1)
+    until(lets_through, 1)
     registry.close()
     other.close()
 
@@ -318,6 +310,6 @@ def test_without_redis_calls_are_allowed_or_rejected_and_it_comes_back(own_redis
             return False
         return True
 
-    until(is_back)
+    until(is_back, 5)
     trusting.close()
     strict.close()

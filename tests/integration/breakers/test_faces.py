@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 import redis
@@ -23,14 +22,8 @@ from breakers import (
     StateChanged,
 )
 from tests.conftest import RedisServer
+from tests.farms import until
 from tests.integration.breakers.steered import SteeredClock, SteeredRegistry
-
-
-def until(condition: Callable[[], bool], seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -122,7 +115,7 @@ def test_a_newer_version_of_settings_comes_into_force_for_all(
     assert new.settings.version == 2
     assert old.get_metrics()["executions"] == 3
     assert "failure_threshold=1, not 5" in caplog.text
-    until(lambda: [change.version for change in changes] == [2])
+    until(lambda: [change.version for change in changes] == [2], 5)
     registry.close()
 
 
@@ -211,11 +204,11 @@ def test_an_idle_circuit_is_forgotten_but_not_an_operators_word(redis_client: re
     registry.get("idle").record_recovery(method="simple_retry")
     registry.get("ordered").call(int)
     registry.force_open("ordered")
-    until(lambda: not redis_client.keys("*idle"))
+    until(lambda: not redis_client.keys("*idle"), 5)
     assert set(registry.get_metrics()["circuits"]) == {"ordered"}
     assert registry.states("ordered")["ordered"].state is CircuitState.FORCED_OPEN
     registry.reset("ordered")
-    until(lambda: not redis_client.keys("*ordered"))
+    until(lambda: not redis_client.keys("*ordered"), 5)
     registry.get("new").call(int)
     assert redis_client.zrange("{breakwater:circuits}:names", 0, -1) == [b"new"]
 
@@ -253,12 +246,12 @@ def test_listeners_hear_later_what_happened_while_redis_was_away(own_redis: Redi
     registry, other = CircuitBreakerRegistry(client), CircuitBreakerRegistry(client)
     heard: list[StateChanged] = []
     registry.on(StateChanged, heard.append)
-    until(registry._gate.follower.reading.is_set)
+    until(registry._gate.follower.reading.is_set, 5)
     own_redis.stop()
-    until(lambda: not registry._gate.follower.reading.is_set())
+    until(lambda: not registry._gate.follower.reading.is_set(), 5)
     own_redis.start()
     other.force_open("c")
-    until(lambda: [event.state for event in heard] == [CircuitState.FORCED_OPEN], seconds=20)
+    until(lambda: [event.state for event in heard] == [CircuitState.FORCED_OPEN], 20)
     registry.close()
     other.close()
 

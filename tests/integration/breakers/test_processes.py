@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -15,21 +14,13 @@ import redis
 
 from breakers import CircuitBreakerRegistry, CircuitOpenError, CircuitState
 from tests.conftest import RedisServer
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> float:
-    """Wait for a condition; the seconds it took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() < began + seconds
-        time.sleep(0.005)
-    return time.monotonic() - began
+from tests.farms import until
 
 
 def open_then_probing(registry: CircuitBreakerRegistry, name: str) -> None:
     """Bring a circuit to HALF_OPEN."""
     registry.record(name, failed=True)
-    until(lambda: registry.states(name)[name].state is CircuitState.HALF_OPEN)
+    until(lambda: registry.states(name)[name].state is CircuitState.HALF_OPEN, 10)
 
 
 def forked(work: Callable[[], object]) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel
 
 from breakers import CircuitBreakerRegistry, CircuitOpenError, CircuitState
 from tests.conftest import RedisServer, free_port, server_binary
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+from tests.farms import until
 
 
 @contextlib.contextmanager

@@ -21,16 +21,10 @@ from breakers import (
     StoreUnavailable,
 )
 from tests.conftest import RedisServer, free_port
+from tests.farms import until
 
 # Seconds that a call may take once Redis is known to be away.
 SHORT = 0.05
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def seconds_of(call: Callable[[], object]) -> float:
@@ -64,7 +58,7 @@ def test_a_hanging_redis_delays_one_call_only_and_is_told_once(
     assert [record.message for record in caplog.records if "Redis is away" in record.message] != []
     assert len(caplog.records) == 1
     os.kill(own_redis.pid, signal.SIGCONT)
-    until(lambda: any(isinstance(event, StoreBack) for event in heard))
+    until(lambda: any(isinstance(event, StoreBack) for event in heard), 10)
     assert [type(event) for event in heard] == [StoreLost, StoreBack]
     circuit.call(int)
     metrics = registry.get_metrics()
@@ -103,7 +97,7 @@ def test_rejecting_instead_is_a_choice(own_redis: RedisServer) -> None:
         with pytest.raises(StoreUnavailable, match="nothing is known of c"):
             registry.get("c").call(int)
     own_redis.start()
-    until(lambda: not registry._gate.outage.lasts)
+    until(lambda: not registry._gate.outage.lasts, 10)
     registry.get("c").call(int)
     registry.close()
 

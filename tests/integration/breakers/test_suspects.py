@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import redis
 
 from breakers import CircuitBreakerRegistry
+from tests.farms import until
 
 
 def until_half_open(registry: CircuitBreakerRegistry, name: str) -> None:
-    deadline = time.monotonic() + 5
-    while registry.states(name)[name].retry_after:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: not registry.states(name)[name].retry_after, 5)
 
 
 def fail_guarded(registry: CircuitBreakerRegistry, suspect: str, *others: str) -> None:

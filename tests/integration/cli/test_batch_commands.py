@@ -16,6 +16,7 @@ from jobs.batches import BatchStore, Claim, Owner
 from jobs.processes import OwnedProcess
 from tests.commands import Command, read_report
 from tests.conftest import RedisServer
+from tests.farms import until
 
 MATRIX = """
 repeat = {repeat}
@@ -61,13 +62,6 @@ def worker(redis_server: RedisServer, store: BatchStore) -> Iterator[OwnedProces
         environment = {**os.environ, "BREAKWATER_REDIS_URL": redis_server.url, "TMPDIR": folder}
         with OwnedProcess(command, env=environment, cwd=Path(folder)) as process:
             yield process
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not become true"
-        time.sleep(0.02)
 
 
 def test_a_batch_goes_from_hand_to_hand(
@@ -177,7 +171,7 @@ def test_a_cancelled_batch_ends_as_interrupted_for_all_who_ask(
     assert unfinished.wait(30) == 3
     assert "0 of 3 done" in unfinished.output
     assert impatient.wait(30) == 3
-    until(lambda: "3 tests on the farm" in leaving.output)
+    until(lambda: "3 tests on the farm" in leaving.output, 30)
     leaving.interrupt()
     assert leaving.wait(30) == 130
     assert "goes on" in leaving.output
@@ -195,11 +189,11 @@ def test_the_first_ctrl_c_cancels_and_the_second_leaves_at_once(
     command = breakwater("run", "batch.toml", "--batch-id", "b", BREAKWATER_UNSERVED_SECONDS="300")
     # A worker that holds a test and hears nothing: the cancelled batch doesn't end before its lease does.
     deaf = BatchStore(redis_client, lease_seconds=120)
-    until(lambda: redis_client.exists("breakwater:batch:b"))
+    until(lambda: redis_client.exists("breakwater:batch:b"), 30)
     assert isinstance(deaf.claim("b", "chrome/bert-base-uncased/wasm", 1, Owner(node="deaf", boot="x", pid=1)), Claim)
-    until(lambda: "3 tests on the farm" in command.output)
+    until(lambda: "3 tests on the farm" in command.output, 30)
     command.interrupt()
-    until(lambda: deaf.progress("b").outcomes == {"cancelled": 2})
+    until(lambda: deaf.progress("b").outcomes == {"cancelled": 2}, 30)
     assert command.process.poll() is None, "it waits for what runs"
     began = time.monotonic()
     command.interrupt()
@@ -233,7 +227,7 @@ def test_workers_take_high_priority_first_and_low_last(
         waiting = f"{4 * before} tests of other batches wait in simulation, which 0 workers serve"
         assert (waiting in command.output) is (before > 0), command.output
     request.getfixturevalue("worker")
-    until(lambda: store.progress("low").finished)
+    until(lambda: store.progress("low").finished, 30)
     claimed = {
         priority: [event.at for event in store.events(priority) if event.type == "claimed"]
         for priority in ("low", "normal", "high")

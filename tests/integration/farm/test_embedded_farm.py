@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -13,6 +12,7 @@ import redis
 from jobs.batches import Presence
 from jobs.farm import Farm
 from recovery import BrowserType
+from tests.farms import until
 
 
 @pytest.fixture
@@ -22,30 +22,25 @@ def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
         yield started
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not become true"
-        time.sleep(0.05)
-
-
 def test_it_serves_its_queues_and_revives_what_dies(farm: Farm, tmp_path: Path) -> None:
     client = redis.Redis.from_url(farm.url)
     presence = Presence(client)
-    until(lambda: set(presence.live_queues()) == {"browser.chrome", "simulation"})
+    until(lambda: set(presence.live_queues()) == {"browser.chrome", "simulation"}, 30)
 
     before = {node.node: node.boot for node in presence.nodes()}
     pid = farm.workers["chrome"].pid
     assert pid is not None
     psutil.Process(pid).kill()
-    until(lambda: farm.tend() == ["chrome"])
-    until(lambda: any(node.node.startswith("chrome@") and node.boot != before[node.node] for node in presence.nodes()))
+    until(lambda: farm.tend() == ["chrome"], 30)
+    until(
+        lambda: any(node.node.startswith("chrome@") and node.boot != before[node.node] for node in presence.nodes()), 30
+    )
 
     client.set("kept", "yes")
     port = farm.url.rpartition(":")[2].partition("/")[0]
     server = next(part for part in psutil.Process().children(recursive=True) if f":{port}" in " ".join(part.cmdline()))
     server.kill()
-    until(lambda: "redis" in farm.tend())
+    until(lambda: "redis" in farm.tend(), 30)
     assert client.get("kept") == b"yes"
 
     farm.stop()

@@ -14,6 +14,7 @@ from jobs.settings import settings
 from jobs.specs import FaultKind, FaultSpec, Outcome, Platform, TestSpec, Verdict
 from jobs.worker import Backend
 from recovery import BrowserType
+from tests.farms import until
 
 CHROME, FIREFOX, EDGE = BrowserType.CHROME, BrowserType.FIREFOX, BrowserType.EDGE
 MODELS = {
@@ -40,14 +41,6 @@ def backend(farm: Farm) -> Iterator[Backend]:
     yield backend
     backend.registry.reset(*backend.registry.get_metrics()["circuits"])
     backend.registry.close()
-
-
-def until(condition: object, seconds: float) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def nodes(backend: Backend) -> set[str]:
