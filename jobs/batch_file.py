@@ -189,7 +189,8 @@ def _wrong_policy(overrides: Mapping[str, Any]) -> Iterator[str]:
     try:
         RecoveryPolicy.default().merged(overrides)
     except ValueError as error:
-        yield str(error)
+        found = error.__cause__
+        yield from explain(found, RecoveryPolicy, "recovery") if isinstance(found, ValidationError) else [str(error)]
 
 
 def _check_cells(path: Path, plan: Plan) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from jobs.batch_mistakes import FORMS
 from jobs.plan import OwnTest
 from jobs.specs import PythonTest
 from recovery import BrowserType
@@ -68,11 +69,7 @@ def _mistakes(table: OwnTestTable, where: str, names: set[str], browsers: Sequen
         PythonTest(function=table.function, base_url=table.base_url)
     except ValidationError as error:
         key = error.errors()[0]["loc"][0]
-        wanted = {
-            "function": 'a public function as "module:function", such as "shop_tests:cart_counts"',
-            "base_url": "an address that begins with http:// or https://",
-        }[str(key)]
-        yield f"{where}.{key}: {str(getattr(table, str(key)))[:80]!r} is not allowed; give {wanted}"
+        yield f"{where}.{key}: {str(getattr(table, str(key)))[:80]!r} is not allowed; give {FORMS[str(key)]}"
     if len(_name(table)) > _LONGEST_NAME:
         yield f"{where}.name: missing; the function's is too long for one, give up to {_LONGEST_NAME} characters"
     if _name(table) in names:

@@ -60,6 +60,43 @@ def load(folder: Path, text: str, name: str = "batch.toml") -> Plan:
         ("repeat = 1" + "0" * 5000 + MATRIX, ["thousands of digits"]),
         ("repeat = 0x" + "f" * 5000 + MATRIX, ["repeat", "10000", "thousands of digits"]),
         ("matrix = 3", ["matrix", "must be a table"]),
+        ('priority = ["high"]' + MATRIX, ["priority: must be one word; it is ['high']; allowed: high, normal, low"]),
+        (MATRIX + "[recovery]\nlimits = [1]", ["recovery.limits: must be a table; it is [1]; allowed: minimal, "]),
+        (MATRIX + "[[recovery.limits]]", ["recovery.limits: must be one table; write [recovery.limits]"]),
+        (MATRIX + "[recovery]\nmax_attempts = 2.5", ["recovery.max_attempts: must be a whole number from 1 to 50"]),
+        (MATRIX + "[recovery]\nmax_seconds = inf", ["recovery.max_seconds: must be a number above 0, up to 86400"]),
+        (MATRIX + '[recovery]\nother_backend = "no"', ["recovery.other_backend: must be true or false; it is 'no'"]),
+        (
+            MATRIX + '[recovery.fallback_order]\ntext = ["chrom"]',
+            ["recovery.fallback_order.text[0]: unknown browser 'chrom'; did you mean 'chrome'?"],
+        ),
+        (MATRIX + "[[test]]", ['test[0].function: missing; give a public function as "module:function"']),
+        (MATRIX + '[[test]]\nfunctoin = "a:b"', ["test[0].functoin: unknown key; did you mean 'function'?"]),
+        (MATRIX + '[test]\nfunction = "a:b"', ["test: must be a list of tables; write [[test]]"]),
+        (MATRIX + '[[test]]\nfunction = "a:b"\nname = "-"', ["test[0].name: '-' is not allowed; give up to 150"]),
+        (
+            MATRIX + '[[test]]\nfunction = "a:b"\nparameters = { day = 2020-01-01 }',
+            ["test[0].parameters.day: must be what JSON can carry", "it is 2020-01-01"],
+        ),
+        ("timeout = nan" + MATRIX, ["timeout: must be a number from 1 to 3600; it is nan"]),
+        ("timeout = -5" + MATRIX, ["timeout: must be a number from 1 to 3600; it is -5"]),
+        ('fail_fast = "yes"' + MATRIX, ["fail_fast: must be true or false; it is 'yes'"]),
+        ("name = 3" + MATRIX, ["name: must be text in quotes; it is 3"]),
+        ('name = ""' + MATRIX, ["name: empty; give some text"]),
+        (f'name = "{"n" * 101}"' + MATRIX, ["name: must be at most 100 characters"]),
+        ('browsers = ["chrome"]' + MATRIX, ["browsers: unknown key; it belongs in [matrix]"]),
+        (MATRIX + "repeat = 2", ["matrix.repeat: unknown key; it belongs at the top of the file"]),
+        (MATRIX.replace("browsers", "browser"), ["matrix.browser: unknown key; did you mean 'browsers'?"]),
+        (MATRIX.replace('["chrome"]', '"chrome"'), ["matrix.browsers: must be a list; write ['chrome']"]),
+        (MATRIX.replace('"chrome"', "1"), ["matrix.browsers[0]: must be one word; it is 1; allowed: chrome"]),
+        (MATRIX.replace("[matrix]", "[[matrix]]"), ["matrix: must be one table; write [matrix], not [[matrix]]"]),
+        (MATRIX + '[[fault]]\nkind = "page_hung"\non = "x"', ["fault[0].on: unknown browser 'x'"]),
+        (own("mine", "mine.onnx") + 'url = "http://a"', ["model[0]: must have one of path, url and hub"]),
+        (MATRIX + '[[model]]\nname = "m"\ntype = "text"\npath = 3', ["model[0].path: must be text in quotes; it is 3"]),
+        (
+            MATRIX + '[[model]]\nname = "m"\ntype = "text"\nhub = "a/b"\nparts = [{}]',
+            ["model[0].parts[0].file: missing; give the path of a file in the repository"],
+        ),
         ("", ["matrix", "missing", "browsers"]),
         (MATRIX + f'[[test]]\nfunction = "m:{"f" * 190}"', ["test[0].name", "too long", "up to 150"]),
         (MATRIX.replace("[\"wasm\"]", "[]"), ["matrix.platforms", "empty", "webgpu, webnn, wasm"]),
@@ -74,8 +111,17 @@ def test_it_is_told_in_one_printable_line(tmp_path: Path, text: str, words: list
     message = str(caught.value)
     assert message.isprintable()
     assert message.startswith("batch.toml: ")
+    assert "pydantic" not in message
+    assert "Input" not in message
     for word in words:
         assert word in message
+
+
+def test_an_unknown_key_is_told_before_what_it_was_meant_to_be(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r": matrix\.browser: unknown key; .* \(and 1 more\)$"):
+        load(tmp_path, MATRIX.replace("browsers", "browser"))
+    with pytest.raises(BadInput, match=r"repository$"):  # and not, besides, that no part is left
+        load(tmp_path, MATRIX + '[[model]]\nname = "m"\ntype = "text"\nhub = "a/b"\nparts = [{ file = "../x" }]')
 
 
 def test_several_mistakes_are_the_first_and_a_number(tmp_path: Path) -> None:
