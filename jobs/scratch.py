@@ -1,6 +1,7 @@
 """Short-lived folders for profiles, sockets and logs. Each belongs to one process, and is swept when that died.
 
-A lock that the owner holds, not its pid, says whether a folder is in use: that holds across containers and reboots.
+A lock that the owner holds, not its pid, says whether a folder is in use: that holds across containers and reboots. The
+owner's janitor removes it within seconds of its death; a sweep finds what that couldn't, when the machine went down say.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from jobs.janitor import janitor
 from jobs.private_fds import close_private, fork_lock, keep_private
 
 # Short: a browser makes sockets below, and a socket's path may have 107 characters.
@@ -38,8 +40,13 @@ class ScratchFolder:
         root = root or Path(tempfile.gettempdir())
         root.mkdir(parents=True, exist_ok=True)
         while True:
-            self.path = root / f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
-            self.path.mkdir(mode=0o700)
+            self.path = root.absolute() / f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+            janitor.expect(self.path)
+            try:
+                self.path.mkdir(mode=0o700)
+            except OSError:
+                janitor.gone(self.path)
+                raise
             with fork_lock:
                 self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 keep_private(self._lock)
@@ -47,6 +54,7 @@ class ScratchFolder:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:  # a sweep was quicker and is removing it
                 close_private(self._lock)
+                janitor.gone(self.path)
             else:
                 return
 
@@ -54,6 +62,7 @@ class ScratchFolder:
         """Remove the folder, however often called. Processes that write to it must be gone."""
         shutil.rmtree(self.path, ignore_errors=True)
         close_private(self._lock)
+        janitor.gone(self.path)
 
 
 def sweep(root: Path | None = None) -> list[Path]:

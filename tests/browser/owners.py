@@ -88,7 +88,10 @@ def kill_owner(process: psutil.Process) -> None:
 def assert_gone(processes: list[psutil.Process], root: Path) -> None:
     """No process is left, not as a zombie of ours either, and no scratch folder."""
     wait_until(lambda: not list(filter(_is_left, processes)), f"{processes} are gone", CLEANED_UP)
-    wait_until(lambda: not list(root.iterdir()), f"{root} is empty", CLEANED_UP)
+    try:
+        wait_until(lambda: not list(root.iterdir()), f"{root} is empty", CLEANED_UP)
+    except AssertionError as error:
+        raise AssertionError(f"left: {sorted(map(str, root.rglob('*')))[:30]}") from error
 
 
 def _is_left(process: psutil.Process) -> bool:

@@ -7,12 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+import pytest
+
+from jobs import janitor
 from jobs.scratch import ScratchFolder, sweep
+from tests.farms import until
 
 
 def left_by_a_dead_process(root: Path) -> Path:
-    program = "import os, sys, pathlib; from jobs.scratch import ScratchFolder\n"
-    program += "print(ScratchFolder(pathlib.Path(sys.argv[1])).path, flush=True); os.kill(os.getpid(), 9)"
+    """By a machine that went down: the janitor is dead too."""
+    program = "import os, sys, pathlib, psutil; from jobs.scratch import ScratchFolder\n"
+    program += "print(ScratchFolder(pathlib.Path(sys.argv[1])).path, flush=True)\n"
+    program += "[child.kill() for child in psutil.Process().children()]; os.kill(os.getpid(), 9)"
     died = subprocess.run([sys.executable, "-c", program, root], check=False, capture_output=True, text=True)
     return Path(died.stdout.strip())
 
@@ -39,9 +46,10 @@ def test_a_sweep_removes_what_a_dead_process_left_and_spares_the_living(tmp_path
 
 
 def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
-    program = "import os, sys, signal, pathlib; from jobs.scratch import ScratchFolder\n"
+    program = "import os, sys, signal, pathlib, psutil; from jobs.scratch import ScratchFolder\n"
     program += "folder = ScratchFolder(pathlib.Path(sys.argv[1]))\n"
     # The child speaks: then it has done what a fork has it do.
+    program += "[child.kill() for child in psutil.Process().children()]\n"
     program += "if os.fork() == 0: print(os.getpid(), flush=True); signal.pause()\nos.kill(os.getpid(), 9)"
     process = subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -73,3 +81,34 @@ def test_a_folder_whose_owner_died_before_locking_it_is_swept_after_a_while(tmp_
     os.utime(old, (0, 0))
     assert sweep(tmp_path) == [old]
     assert young.is_dir()
+
+
+JANITORS = "[child for child in psutil.Process().children() if child.cmdline()[1:2] == [str(janitor._SCRIPT)]]"
+
+
+def test_a_folder_goes_with_its_process_and_so_does_the_janitor(tmp_path: Path) -> None:
+    program = "import os, sys, pathlib, psutil; from jobs import janitor; from jobs.scratch import ScratchFolder\n"
+    program += "folders = [ScratchFolder(pathlib.Path(sys.argv[1])) for _ in range(3)]; folders.pop(1).remove()\n"
+    program += f"[one] = {JANITORS}; print(one.pid, flush=True); os.kill(os.getpid(), 9)"
+    died = subprocess.run([sys.executable, "-c", program, tmp_path], check=False, stdout=subprocess.PIPE, text=True)
+    until(lambda: not list(tmp_path.iterdir()), 5)
+    until(lambda: not psutil.pid_exists(int(died.stdout)), 5)
+
+
+def test_a_killed_janitor_is_replaced_and_knows_the_older_folders(tmp_path: Path) -> None:
+    program = "import os, sys, pathlib, psutil; from jobs import janitor; from jobs.scratch import ScratchFolder\n"
+    program += "root = pathlib.Path(sys.argv[1]); first = ScratchFolder(root)\n"
+    program += f"[one] = {JANITORS}; one.kill(); one.wait(5)\n"
+    program += "second = ScratchFolder(root); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", program, tmp_path], check=False)
+    until(lambda: not list(tmp_path.iterdir()), 5)
+
+
+def test_no_janitor_is_there_when_no_folder_is(tmp_path: Path) -> None:
+    ScratchFolder(tmp_path).remove()
+    assert not [child for child in psutil.Process().children() if child.cmdline()[1:2] == [str(janitor._SCRIPT)]]
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(OSError, match="file"):
+        ScratchFolder(file)
+    assert not [child for child in psutil.Process().children() if child.cmdline()[1:2] == [str(janitor._SCRIPT)]]
