@@ -1,4 +1,4 @@
-"""Sees to it that scratch folders go with their process, at whatever moment it is killed: a small shell process does it.
+"""Sees to it that scratch folders go with their process, whenever it is killed: a small shell process does so.
 
 It lives from before the first folder is made until the last one is gone, and is told of each.
 """

@@ -1,7 +1,7 @@
 """Short-lived folders for profiles, sockets and logs. Each belongs to one process, and is swept when that died.
 
 A lock that the owner holds, not its pid, says whether a folder is in use: that holds across containers and reboots. The
-owner's janitor removes it within seconds of its death; a sweep finds what that couldn't, when the machine went down say.
+owner's janitor removes it within seconds of its death; a sweep finds what that could not: the machine went down, say.
 """
 
 from __future__ import annotations

@@ -76,9 +76,10 @@ def run_attempt(self: Task, *arguments: object, **unknown: object) -> None:
     if isinstance(claim, Refused):
         # When a child dies, Celery gives its message to a sibling: that one need not wait for the lease to end.
         if claim.holder is not None and claim.number is not None and is_dead_sibling(claim.holder, worker.owner):
-            orphan = store.expire_now(batch, test, claim.number, claim.holder)
-            if orphan is not None:
-                worker_lost(worker.backend, orphan)
+            with contextlib.suppress(UnreadableTest):  # then it is back in its queue
+                orphan = store.expire_now(batch, test, claim.number, claim.holder)
+                if orphan is not None:
+                    worker_lost(worker.backend, orphan)
         return
     if signing.is_on() and (objection := signing.objection(claim.batch, claim.spec)):
         refusal = record_of(claim, worker.node, "refused", objection, None, 0.0)
@@ -89,6 +90,7 @@ def run_attempt(self: Task, *arguments: object, **unknown: object) -> None:
         try:
             following: Claim | None = claim
             while following is not None:
+                lease.follow(following)
                 following = attempt(worker, following, lease)
         except StaleAttempt:
             # Our lease ended under us and the test went on elsewhere: what this attempt did is dropped.

@@ -23,6 +23,14 @@ elseif row.status == 'running' then
   return { 'leased', row.owner, row.number }
 end
 
+-- What was published and not given back came in its turn: whoever waits longer in the same list was overtaken.
+if not row.fence and redis.call('HGET', BATCH, 'priority') ~= 'high' then
+  local list, since = list_of(row.queue), redis.call('ZSCORE', QUEUED .. row.queue, test)
+  if since and tonumber(since) > tonumber(redis.call('HGET', FRONT, list) or 0) then
+    redis.call('HSET', FRONT, list, since)
+  end
+end
+
 local time = now()
 row.fence = (row.fence or 0) + 1
 row.owner, row.call = ARGV[4], ARGV[6]

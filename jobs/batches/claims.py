@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Literal, cast
 
 from pydantic import ValidationError
@@ -31,11 +32,7 @@ class Claims(Verdicts):
         reply = self.run("claim", batch, test, number, owner.model_dump_json(), self.lease_seconds, os.urandom(8).hex())
         outcome = text(reply[0])
         if outcome == "claimed":
-            try:
-                return read_claim(batch, test, reply)
-            except ValidationError as error:
-                self._leave_to_newer(batch, test, reply[1])
-                raise UnreadableTest(f"{batch}:{test} is of a newer release; left to newer workers") from error
+            return self._readable(batch, test, reply)
         holder = Owner.model_validate_json(reply[1]) if reply[1] else None
         held = reply[2] if holder is not None else None
         return Refused.model_validate({"reason": outcome, "holder": holder, "number": held})
@@ -65,19 +62,27 @@ class Claims(Verdicts):
         if reply == "cancelled":
             self.close(claim.batch, claim.spec, claim.number, claim.history, seconds=0.0)
 
-    def _leave_to_newer(self, batch: str, test: str, row_json: bytes) -> None:
-        row = json.loads(row_json)
-        message = self.messages.write(row["queue"], batch, test, row["number"])
-        self.run("give_back", batch, test, row["number"], row["fence"], message)
+    def _readable(self, batch: str, test: str, reply: Sequence[bytes | None]) -> Claim:
+        try:
+            return read_claim(batch, test, reply)
+        except ValidationError as error:
+            row = json.loads(reply[1] or b"{}")
+            message = self.messages.write(row["queue"], batch, test, row["number"])
+            self.run("give_back", batch, test, row["number"], row["fence"], message)
+            raise UnreadableTest(f"{batch}:{test} is of a newer release; left to newer workers") from error
 
     def take_expired(self, batch: str, test: str) -> Claim | None:
         """Take over a test whose lease ended; its holder is fenced off. None: it is not to be had.
 
         The claim's ``owner`` is the holder that fell silent. The taker has a lease of its own: should it die too, the
         next one takes over.
+
+        Raises:
+            UnreadableTest: only a newer release can tell what becomes of it. It is back in its queue: a worker of
+                that release runs the attempt again, without a word of the holder's death.
         """
         reply = self.run("take", batch, test, self.lease_seconds)
-        return None if reply is None else read_claim(batch, test, reply)
+        return None if reply is None else self._readable(batch, test, reply)
 
     def expire_now(self, batch: str, test: str, number: int, holder: Owner) -> Claim | None:
         """Take over a test whose holder is *known* to be dead, without waiting for the lease to end.

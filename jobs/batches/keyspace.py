@@ -21,7 +21,7 @@ LOW = "\x06\x166"
 
 # The keys of one batch, in layout.lua's order; the last two are prefixes that a queue's name completes.
 _OF_BATCH = ("", ":rows", ":specs", ":history", ":verdicts", ":counts", ":events", ":parked", ":queued:", ":feed:")
-_OF_ALL = ("leases", "parked", "open", "feeding", "cancelling", "recent")
+_OF_ALL = ("leases", "parked", "open", "feeding", "cancelling", "recent", "front")
 
 
 class Scripts:

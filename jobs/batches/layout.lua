@@ -23,7 +23,8 @@
 --   KEYS[14] <p>:batches:feeding     set     batches with messages left in feed:
 --   KEYS[15] <p>:batches:cancelling  set     cancelled batches that are not finished
 --   KEYS[16] <p>:batches:recent      zset    batch -> when it was published; the latest 1,000, finished ones too
---   KEYS[17] <p>:totals              hash    what the farm did so far, for metrics (names: totals.py)
+--   KEYS[17] <p>:batches:front       hash    list of a queue -> since when its latest test had waited that came in its turn
+--   KEYS[18] <p>:totals              hash    what the farm did so far, for metrics (names: totals.py)
 --            <p>:totals:<node>       hash    what a worker did of it: attempts only; forgotten a week after the last
 -- Besides: <p>:batch:<b>:staged:<token>:… (publish.py), <p>:batches:reaper (reaper.py), <p>:nodes… (presence.py).
 -- A queue of Celery's is the list of the queue's own name: LPUSH in, BRPOP out. A batch of high priority goes in at the
@@ -32,8 +33,8 @@
 
 local BATCH, ROWS, SPECS, HISTORY, VERDICTS, COUNTS, EVENTS, PARKED_HERE =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local QUEUED, FEED, LEASES, PARKED, OPEN, FEEDING, CANCELLING, RECENT, TOTALS =
-  KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local QUEUED, FEED, LEASES, PARKED, OPEN, FEEDING, CANCELLING, RECENT, FRONT, TOTALS =
+  KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17], KEYS[18]
 local EVENTS_KEPT = 10000
 -- Upper bounds of the buckets (s) that durations are counted in.
 local BUCKETS = {0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300}

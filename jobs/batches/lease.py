@@ -109,7 +109,7 @@ class LeaseKeeper:
         held = HeldLease(claim, at_most, self._leaving)
         with self._changed:
             self._held.append(held)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
@@ -146,20 +146,26 @@ class LeaseKeeper:
             if is_due:
                 renewed = time.monotonic()
             for held in held_now:
-                if held.leaving:
-                    self._give_back(held)
-                elif is_due:
-                    self._renew(held)
+                try:
+                    if held.leaving:
+                        self._give_back(held)
+                    elif is_due:
+                        self._renew(held)
+                except Exception:  # what goes wrong with one must not end the others' leases
+                    log.exception("lease of %s:%s not kept", held.claim.batch, held.claim.test)
 
     def _give_back(self, held: HeldLease) -> None:
-        """At the second look: the first is left to whoever runs the attempt, and who may be just about to end it."""
+        """At the second look: the first is left to whoever runs the attempt, and who may be just about to end it.
+
+        And at each look after it, until it is done: an attempt that goes on in place just now has another name.
+        """
         if not held.was_told:
             held.was_told = True
         elif not held.was_given_back:
-            held.was_given_back = True
             with contextlib.suppress(StaleAttempt, redis.RedisError):
                 self._store.give_back(held.claim)
-            held._learn("lost")
+                held.was_given_back = True
+                held._learn("lost")
 
     def _renew(self, held: HeldLease) -> None:
         if time.monotonic() > held.ends:

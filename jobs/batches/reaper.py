@@ -12,11 +12,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from jobs.batches.keyspace import redis_time
 from jobs.batches.store import BatchStore
-from jobs.batches.values import Claim, StaleAttempt, UnknownBatch
+from jobs.batches.values import Claim, StaleAttempt, UnknownBatch, UnreadableTest
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +77,8 @@ class Reaper:
     def _take(self, batch: str, test: str) -> Claim | None:
         try:
             return self._store.take_expired(batch, test)
-        except ValidationError:
-            log.warning("lost attempt of %s:%s is of a newer release; left to newer workers", batch, test)
+        except UnreadableTest as newer:
+            log.warning("a lost attempt: %s", newer)
             return None
 
     def _hand_over(self, claim: Claim, on_lost: Callable[[Claim], None]) -> bool:

@@ -11,6 +11,8 @@ from jobs.batches.rows import Row
 
 # Seconds that a test may be queued while its queue is empty. Between a worker's BRPOP and its claim lie milliseconds.
 STRAY_SECONDS = 5.0
+# Seconds by which a test that came later may be claimed before it: batches that are published together come mixed.
+OVERTAKEN_SECONDS = 60.0
 
 # Where a message bears the id of its task, "<batch>:<test>:<attempt>".
 _TASK_OF = re.compile(rb'"id": "([A-Za-z0-9._-]+):')
@@ -53,13 +55,16 @@ class Reaping(Keyspace):
                     self.run("unpark", batch, test, row.number, message, pipe=pipe)
             return sum(pipe.execute())
 
-    def requeue_strays(self, batch: str, most: int, waited: float = STRAY_SECONDS) -> int:
-        """Push the messages of queued tests again whose queue is empty; how many it were.
+    def requeue_strays(
+        self, batch: str, most: int, waited: float = STRAY_SECONDS, overtaken: float = OVERTAKEN_SECONDS
+    ) -> int:
+        """Push the messages of queued tests again whose queue is empty, or passes them over; how many it were.
 
         Such a message died with a worker between delivery and claim. ``waited``: seconds that a test must have been
-        queued. If it was no stray, the second message finds nothing to claim.
+        queued; ``overtaken``: seconds by which others came later that were claimed. If it was no stray, the second
+        message finds nothing to claim.
         """
-        found = self.run("strays", batch, waited, most)
+        found = self.run("strays", batch, waited, overtaken, most)
         with self.client.pipeline(transaction=False) as pipe:
             for test, row_json in zip(found[::2], found[1::2], strict=True):
                 row = Row.model_validate_json(row_json)

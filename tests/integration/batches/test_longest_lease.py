@@ -9,7 +9,7 @@ import redis
 from breakers import CircuitBreakerRegistry, CircuitState
 from jobs.batches import BatchHeader, BatchStore, Claim, LeaseKeeper, Owner
 from jobs.specs import Platform, TestSpec
-from recovery import BrowserType, ModelType
+from recovery import AttemptRecord, BrowserType, FailureType, ModelType, RecoveryLevel
 
 
 def claimed(store: BatchStore) -> Claim:
@@ -57,3 +57,43 @@ def test_a_long_probe_keeps_its_place_until_its_process_hangs(redis_client: redi
     with keeper.hold(claimed(store), at_most=2.0) as lease, guard, lease.renewing(guard.renew):
         assert 1.8 < wait_for_place() < 4.0
     keeper.close()
+
+
+def test_a_leaving_worker_gives_back_the_attempt_that_went_on_in_place(redis_client: redis.Redis) -> None:
+    store = BatchStore(redis_client, lease_seconds=5)
+    first = claimed(store)
+    leaving = False
+    keeper = LeaseKeeper(store, lambda: leaving)
+    with keeper.hold(first) as lease:
+        second = store.next_in_place(first, record_of(first), RecoveryLevel.MINIMAL, "s")
+        leaving = True
+        time.sleep(1.5)  # the keeper looks twice, and knows the attempt by its old name only
+        assert lease.claim_state() == "held"
+        lease.follow(second)
+        assert lease.wait_stop(5)
+        assert lease.claim_state() == "lost"
+    again = store.claim("b", "t", 2, Owner(node="n2", boot="x", pid=2))
+    assert isinstance(again, Claim)
+    assert len(again.history) == 1
+    keeper.close()
+
+
+def test_what_goes_wrong_with_one_lease_ends_no_other(redis_client: redis.Redis) -> None:
+    store = BatchStore(redis_client, lease_seconds=0.5)
+    keeper = LeaseKeeper(store)
+
+    def breaks() -> None:
+        raise ValueError("a defect")
+
+    with keeper.hold(claimed(store)) as lease, lease.renewing(breaks):
+        time.sleep(1.2)
+        assert store.take_expired("b", "t") is None
+        assert lease.claim_state() == "held"
+    keeper.close()
+
+
+def record_of(claim: Claim) -> AttemptRecord:
+    return AttemptRecord(
+        number=claim.number, level=None, strategy=None, browser=claim.browser, worker="n", outcome="crash",
+        failure_type=FailureType.CRASH, cause="", started_at=claim.claimed_at, seconds=0.1,
+    )  # fmt: skip

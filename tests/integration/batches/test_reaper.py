@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -186,6 +188,47 @@ def test_a_message_lost_between_delivery_and_claim_is_pushed_again(
     make.claim(store, "t0")
     assert store.requeue_strays(batch, 10, waited=0) == 1
     assert b"b:t1:1" in redis_client.lindex("browser.chrome", 0)
+
+
+def test_a_message_lost_on_a_queue_that_is_never_empty_is_pushed_again(
+    store: BatchStore, batch: str, redis_client: redis.Redis, make: Any
+) -> None:
+    redis_client.rpop("browser.chrome", 2)  # a worker had both, and died before it claimed the first
+    make.claim(store, "t1")
+    time.sleep(0.3)
+    store.publish(make.header("later"), make.specs(2))
+    assert store.requeue_strays(batch, 10, waited=0, overtaken=0.2) == 0  # it may just be its turn
+    make.claim(store, "t0", batch="later")
+    assert store.requeue_strays("later", 10, waited=0, overtaken=0) == 0  # nobody passed those
+    assert store.requeue_strays(batch, 10, waited=0, overtaken=60) == 0
+    assert store.requeue_strays(batch, 10, waited=0, overtaken=0.2) == 1
+    assert b"b:t0:1" in redis_client.lindex("browser.chrome", 0)
+    assert store.requeue_strays(batch, 10, waited=0, overtaken=0.2) == 0  # once
+
+
+def test_what_is_given_back_passes_others_over_and_makes_no_stray_of_them(
+    store: BatchStore, batch: str, redis_client: redis.Redis, make: Any
+) -> None:
+    first = make.claim(store, "t0")
+    time.sleep(0.2)
+    store.give_back(first)
+    make.claim(store, "t0")
+    assert store.requeue_strays(batch, 10, waited=0, overtaken=0.1) == 0
+
+
+def test_a_lost_attempt_of_a_newer_release_goes_back_to_its_queue(
+    store: BatchStore, batch: str, redis_client: redis.Redis, make: Any
+) -> None:
+    holder = make.claim(store)
+    specs = "t:batch:b:specs"
+    spec = json.loads(redis_client.hget(specs, "t0"))
+    redis_client.hset(specs, "t0", json.dumps({**spec, "from_the_future": 1}))
+    reaper = Reaper(store)
+    make.until(lambda: (reaper.tick(pytest.fail), store.progress(batch).running == 0)[1])
+    assert b"b:t0:1" in redis_client.lindex("browser.chrome", -1)
+    assert store.renew(holder) == "lost"
+    redis_client.hset(specs, "t0", json.dumps(spec))  # as the newer release reads it
+    assert make.claim(store, "t0", 1).history == ()
 
 
 def test_a_cancel_that_died_on_the_way_is_completed(
