@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -58,6 +59,7 @@ class Parts:
         self._stopped: frozenset[Part] = frozenset()
         self._searched_at = self._looked_at = float("-inf")
         self._gpu_seconds: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+        self._kept_waiting: deque[tuple[float, dict[int, float]]] = deque(maxlen=_KEPT)
 
     def begin(self) -> None:
         """A test begins: most are over before a first look is due."""
@@ -65,6 +67,7 @@ class Parts:
         self._searched_at = float("-inf")
         self._stopped = frozenset()
         self._gpu_seconds.clear()
+        self._kept_waiting.clear()
 
     def look(self) -> None:
         """Look at them all, if it is time."""
@@ -77,6 +80,8 @@ class Parts:
             self._found = list(parts_of(self._main()))
         self._stopped = frozenset(part for process, part in self._found if is_stopped(process))
         self._gpu_seconds.append((now, sum(computed_by(process) for process, part in self._found if part is Part.GPU)))
+        pages = (process for process, part in self._found if part is Part.PAGE)
+        self._kept_waiting.append((now, {process.pid: waited_for_processor(process) for process in pages}))
 
     @property
     def seen(self) -> bool:
@@ -97,6 +102,14 @@ class Parts:
         (began, before), (ended, after) = seen[0], seen[-1]
         return after - before >= AT_WORK * (ended - began)
 
+    def kept_waiting(self, seconds: float) -> float:
+        """Most seconds of the last so many that a page's main thread wanted to compute and got no processor."""
+        since = time.monotonic() - seconds
+        seen = [waited for at, waited in self._kept_waiting if at >= since]
+        if not seen:
+            return 0.0
+        return max((now - seen[0][pid] for pid, now in seen[-1].items() if pid in seen[0]), default=0.0)
+
     def page_works(self) -> bool:
         """Whether any page's process computes at this moment: takes a look of a tenth of a second."""
         pages = [process for process, part in self._found if part is Part.PAGE]
@@ -110,6 +123,14 @@ def is_stopped(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return bool(process.status() == psutil.STATUS_STOPPED)
     return False
+
+
+def waited_for_processor(process: psutil.Process) -> float:
+    """Seconds that its main thread has waited so far while it could have run; 0 where Linux doesn't tell."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        # Time on the processor and time in its queue, both in ns; times that it ran. (Linux, sched-stats.rst)
+        return int(Path(f"/proc/{process.pid}/schedstat").read_text("ascii").split()[1]) / 1e9
+    return 0.0
 
 
 def computed_by(process: psutil.Process) -> float:

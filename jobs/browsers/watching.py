@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from jobs.browsers.failures import as_failure
 from jobs.browsers.page_link import PageLink
 from jobs.browsers.parts import Part, Parts
-from jobs.browsers.patience import stretched
+from jobs.browsers.patience import MOST, stretched
 from jobs.browsers.protocol import PagePhase
 from recovery import BrowserType, Evidence, PageEvent, Phase
 from recovery.failures import (
@@ -145,7 +145,7 @@ class Watch:
             seen = self.evidence(Phase.RUN, answers=True)
             raise ConnectionFailure("the page fell silent, and its browser lives", seen)
         elif self.pulse_stopped:
-            if link.phase not in _BLOCKING or not self._works(link):
+            if not self._starves(link) and (link.phase not in _BLOCKING or not self._works(link)):
                 raise TimeoutFailure("the page's main thread hangs", self.evidence(Phase.RUN))
         elif self._too_long(link.wait_age):
             raise TimeoutFailure("the page waits for its server, and no byte comes", self.evidence(Phase.LOAD))
@@ -185,6 +185,12 @@ class Watch:
             case Part.OTHER:
                 # No new page can do without it.
                 raise TimeoutFailure(message, evidence.model_copy(update={"browser_stopped": True}))
+
+    def _starves(self, link: PageLink) -> bool:
+        """Whether a silent main thread could have spoken by now, had it had a processor. The load average tells of the
+        last minute; a machine is overloaded from one second to the next."""
+        age = link.pulse_age or 0.0
+        return age < MOST * self._patience and age - self.parts.kept_waiting(age) < self._patience
 
     def _works(self, link: PageLink) -> bool:
         """Whether a page without a pulse computes: it changes onnxruntime's memory, or has the GPU's process work.

@@ -199,7 +199,7 @@ def test_a_message_lost_on_a_queue_that_is_never_empty_is_pushed_again(
     store.publish(make.header("later"), make.specs(2))
     assert store.requeue_strays(batch, 10, waited=0, overtaken=0.2) == 0  # it may just be its turn
     make.claim(store, "t0", batch="later")
-    assert store.requeue_strays("later", 10, waited=0, overtaken=0) == 0  # nobody passed those
+    assert store.requeue_strays("later", 10, waited=0, overtaken=0.2) == 0  # nobody passed those
     assert store.requeue_strays(batch, 10, waited=0, overtaken=60) == 0
     assert store.requeue_strays(batch, 10, waited=0, overtaken=0.2) == 1
     assert b"b:t0:1" in redis_client.lindex("browser.chrome", 0)
