@@ -167,6 +167,35 @@ class LinkFiles(StaticFileHandler):
         self.finish(f"{status_code}\n")
 
 
+class RuntimeFiles(StaticFileHandler):
+    """onnxruntime's own files, at one address for all pages: a browser may keep them, and what it compiled of them."""
+
+    def initialize(self, harness: Path, socket_origin: str) -> None:  # type: ignore[override]
+        super().initialize(path=str(harness))
+        set_security_headers(self, socket_origin)
+
+    def get_content_type(self) -> str:
+        """As ``LinkFiles``."""
+        return _MIME[Path(str(self.absolute_path)).suffix]
+
+    def compute_etag(self) -> str | None:
+        """None is needed: nothing is asked anew."""
+
+    def set_extra_headers(self, path: str) -> None:
+        """Kept for as long as the server lives: its next one has another address."""
+        del path
+        self.set_header("Cache-Control", "private, max-age=604800, immutable")
+
+    def log_exception(self, *raised: Any) -> None:
+        """Tornado's own way would log the address, and with it the secret."""
+        if not isinstance(raised[1], HTTPError):
+            logger.error("serving a file to a page failed", exc_info=raised[1])
+
+    def write_error(self, status_code: int, **_kwargs: Any) -> None:
+        """Say no more than the number."""
+        self.finish(f"{status_code}\n")
+
+
 async def _then_pause(sent: Future[None], seconds: float) -> None:
     await sent
     await asyncio.sleep(seconds)

@@ -1,6 +1,8 @@
 """PageServer: serves harness, models and WebSocket to the pages of one process, from a thread of its own.
 
-Everything lies under ``/<token>/``: who doesn't know a link's token sees nothing. Loopback unless told otherwise.
+Everything of a page lies under ``/<secret>/<token>/``: who doesn't know a link's token sees nothing. Only onnxruntime's
+own files are a folder higher, at one address for all pages of a server: so a browser keeps what it compiled of them.
+Loopback unless told otherwise.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import secrets
 import socket
 import threading
@@ -20,7 +23,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, url
 
-from jobs.browsers.page_assets import Beats, LinkFiles, NotFound
+from jobs.browsers.page_assets import Beats, LinkFiles, NotFound, RuntimeFiles
 from jobs.browsers.page_link import PageLink
 from jobs.browsers.page_socket import PageSocket
 from jobs.browsers.talk_log import configure_logging, logger
@@ -34,7 +37,7 @@ IDLE_CONNECTION_TIMEOUT: Final = 60.0
 # A page whose network is gone is let go after this; its hang is seen much sooner, by its beats.
 PING_INTERVAL: Final = 10.0
 
-_LINK: Final = r"/(?P<token>[A-Za-z0-9_-]{43})"
+_LINK: Final = r"(?P<token>[A-Za-z0-9_-]{43})"
 
 
 class PageServer:
@@ -49,6 +52,7 @@ class PageServer:
         self._public_url = public_url
         self._port = port
         self._links: dict[str, PageLink] = {}
+        self._secret = secrets.token_urlsafe(32)
         self._numbers = itertools.count(1)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -114,7 +118,7 @@ class PageServer:
         token = secrets.token_urlsafe(32)
         link = PageLink(
             number=next(self._numbers),
-            page_url=f"{self.origin}/{token}/",
+            page_url=f"{self.origin}/{self._secret}/{token}/",
             loop=self._loop,
             forget=lambda: self._links.pop(token, None),
         )
@@ -135,12 +139,17 @@ class PageServer:
         files = {"links": self._links, "harness": Path(DIST), "socket_origin": socket_origin}
         beats = {"links": self._links, "origin": self.origin, "socket_origin": socket_origin}
         talk = {"links": self._links, "strangers": {}, "origin": self.origin}
+        runtime = {"harness": Path(DIST), "socket_origin": socket_origin}
+        link = rf"/{re.escape(self._secret)}/{_LINK}"
         return Application(
             [
-                url(rf"{_LINK}/socket", PageSocket, talk),
-                url(rf"{_LINK}/beat", Beats, beats),
-                url(rf"{_LINK}/files/(?P<offer>[0-9]{{1,9}})/(?P<path>[^/]+)", LinkFiles, files),
-                url(rf"{_LINK}/(?P<path>[A-Za-z0-9._-]*)", LinkFiles, files),
+                url(rf"{link}/socket", PageSocket, talk),
+                url(rf"{link}/beat", Beats, beats),
+                url(rf"{link}/files/(?P<offer>[0-9]{{1,9}})/(?P<path>[^/]+)", LinkFiles, files),
+                url(rf"{link}/(?P<path>[A-Za-z0-9._-]*)", LinkFiles, files),
+                url(
+                    rf"/{re.escape(self._secret)}/(?P<path>ort-wasm[A-Za-z0-9.-]+\.(?:mjs|wasm))", RuntimeFiles, runtime
+                ),
             ],
             default_handler_class=NotFound,
             default_handler_args={"socket_origin": socket_origin},

@@ -20,7 +20,7 @@ from jobs.browsers.session import BrowserSession
 from jobs.browsers.trace import Trace
 from jobs.scratch import sweep
 from jobs.settings import Settings
-from jobs.specs import FaultKind, Isolation
+from jobs.specs import FaultKind, Isolation, Platform
 from recovery import Adjustments, BrowserFailure, BrowserType, Evidence, ModelType, Phase
 from recovery.failures import CrashFailure, InternalFailure
 
@@ -78,10 +78,12 @@ class SessionPool:
         adjustments: Adjustments,
         faults: frozenset[FaultKind] = frozenset(),
         model_type: ModelType | None = None,
+        platform: Platform | None = None,
     ) -> BrowserSession:
         """The warm session if it is as wanted and well, else a new one. A fault of launching always means a new one.
 
         ``model_type``: a new one starts with the profile that is prepared for such models; None: for no models.
+        ``platform``: in a new one, what that needs starts while its page loads.
 
         Raises:
             BrowserFailure: a new one was needed and could not be started.
@@ -102,25 +104,25 @@ class SessionPool:
             if at_launch:
                 launch = break_launch(launch, at_launch, self._config)
                 self.struck_at = time.monotonic()
-            elif adjustments == Adjustments() and not faults:
+            elif not faults:
                 launch = self._with_profile(launch, model_type)
             try:
-                session = self._started(launch, adjustments)
+                session = self._started(launch, adjustments, platform)
             except BrowserFailure as failure:
                 if launch.prepared is None:
                     raise
                 log.warning("%s did not start with the profile %s: %s", browser.value, launch.prepared.name, failure)
                 launch.prepared.remove()
-                session = self._started(launch_for(browser, self._config, adjustments), adjustments)
+                session = self._started(launch_for(browser, self._config, adjustments), adjustments, platform)
             self._session, self._key = session, key
             log.info("%s %s started", browser.value, session.version)
         assert self._session is not None
         return self._session
 
-    def _started(self, launch: Launch, adjustments: Adjustments) -> BrowserSession:
+    def _started(self, launch: Launch, adjustments: Adjustments, platform: Platform | None) -> BrowserSession:
         session = BrowserSession(launch, self._config_for(adjustments), self._page_server(), bidi=self._bidi)
         session.trace = self._trace
-        session.start()
+        session.start(platform)
         return session
 
     def _with_profile(self, launch: Launch, model_type: ModelType | None) -> Launch:
@@ -129,7 +131,12 @@ class SessionPool:
             use_profile(launch.options, self._profile)
             return launch
         folder = self._config.profiles_dir
-        name = None if folder is None else profile_name(launch, model_type)
+        # One that was prepared for a launch as ever serves an adjusted one too.
+        name = (
+            None
+            if folder is None
+            else profile_name(launch_for(launch.browser, self._config, Adjustments()), model_type)
+        )
         if folder is None or name is None:
             return launch
         profiles = PreparedProfiles(folder)
@@ -162,10 +169,12 @@ class SessionPool:
         *,
         own: bool = False,
         model_type: ModelType | None = None,
+        platform: Platform | None = None,
     ) -> Iterator[BrowserSession]:
         """A session as ``session_for`` gives it; with isolation ``browser`` one that no other test uses.
 
-        ``own``: for a user's own test, see ``BrowserSession``. ``model_type``: as ``session_for`` takes it.
+        ``own``: for a user's own test, see ``BrowserSession``. ``model_type``, ``platform``: as ``session_for`` takes
+        them.
 
         Raises:
             BrowserFailure: a new one was needed and could not be started.
@@ -174,20 +183,20 @@ class SessionPool:
         if isolation is Isolation.BROWSER:
             self.restart()
         try:
-            yield self.session_for(browser, adjustments, faults, model_type)
+            yield self.session_for(browser, adjustments, faults, model_type, platform)
         finally:
             if isolation is Isolation.BROWSER:
                 self._key = None  # no test asks for that
 
-    def renew(self) -> None:
-        """Level 1: the same session, a new harness page.
+    def renew(self, platform: Platform | None = None) -> None:
+        """Level 1: the same session, a new harness page. ``platform``: as ``session_for`` takes it.
 
         Raises:
             BrowserFailure: the session is gone, or can't give a new page.
         """
         if self._session is None:
             raise CrashFailure("there is no session to retry in", Evidence(phase=Phase.NAVIGATE))
-        self._session.renew_harness()
+        self._session.renew_harness(platform)
         self._trace.note("harness renewed in the same session")
 
     def restart(self) -> None:

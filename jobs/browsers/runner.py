@@ -65,7 +65,9 @@ def run_test(
     made = log_mel.input if log_mel else None
     tensors = tuple(Tensor.from_array(name, array) for name, array in ready.inputs.items() if name != made)
     with (
-        pool.isolated(browser, adjustments, faults, spec.isolation, model_type=spec.model_type) as session,
+        pool.isolated(
+            browser, adjustments, faults, spec.isolation, model_type=spec.model_type, platform=ready.platform
+        ) as session,
         own_harness(session, spec.isolation),
     ):
         parts = tuple(

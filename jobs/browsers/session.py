@@ -33,6 +33,7 @@ from jobs.browsers.trace import Trace
 from jobs.browsers.watching import DriverEnd, Watch
 from jobs.browsers.wear import Wear, own_bytes
 from jobs.settings import Settings
+from jobs.specs import Platform
 from recovery import BrowserType, Evidence, Phase
 from recovery.failures import CrashFailure, TimeoutFailure
 
@@ -70,18 +71,20 @@ class BrowserSession:
         self._window = ""
         self._elsewhere: str | None = None
         self._strayed = False
+        self._platform: Platform | None = None
         self._watch = Watch(launch.browser, self._end, config.heartbeat_timeout, self._ask_anything)
         self._work = PageWork(launch.browser, self._watch, config.webdriver_timeout, self._note)
 
     # Life
 
-    def start(self) -> None:
-        """Start driver and browser, and load the harness.
+    def start(self, platform: Platform | None = None) -> None:
+        """Start driver and browser, and load the harness. ``platform``: what the first test will need starts meanwhile.
 
         Raises:
             BrowserFailure: it did not work; nothing is left running.
         """
         phase = Phase.LAUNCH
+        self._platform = platform
         try:
             self._start_driver()
             self.trace.note("browser started", browser=self.browser.value, version=self.version)
@@ -114,17 +117,21 @@ class BrowserSession:
         self._close_link()
         if bring is None:
             self._watch.link = self._server.open_link()
-            self.driver.get(self._watch.link.page_url)
+            self.driver.get(self._page_url(self._watch.link))
         else:
             self._watch.link, self._elsewhere = bring()
         self._watch.link.wait_hello(self._config.webdriver_timeout)
 
-    def renew_harness(self) -> None:
-        """A new harness page in the same browser; whatever the old one did is gone.
+    def _page_url(self, link: PageLink) -> str:
+        return link.page_url if self._platform is None else f"{link.page_url}?start={self._platform.value}"
+
+    def renew_harness(self, platform: Platform | None = None) -> None:
+        """A new harness page in the same browser; whatever the old one did is gone. ``platform``: as ``start`` has it.
 
         Raises:
             BrowserFailure: the browser can't give one: it is dead, or a hung page can't be left behind in it.
         """
+        self._platform = platform
         try:
             if self.line.driver is None or self._watch.link is None:
                 raise CrashFailure("the session was not started", self.evidence(Phase.NAVIGATE))
@@ -145,7 +152,7 @@ class BrowserSession:
         hung, self._watch.link = self._watch.link, self._server.open_link()
         if hung is not None:
             hung.close()
-        if not replace_hung_tab(self.driver, self._end.browser, self._watch.link.page_url, QUESTION_TIMEOUT):
+        if not replace_hung_tab(self.driver, self._end.browser, self._page_url(self._watch.link), QUESTION_TIMEOUT):
             return False
         self._window = self.driver.current_window_handle
         self._watch.link.wait_hello(self._config.webdriver_timeout)

@@ -21,10 +21,11 @@ async function start(runtime: Runtime): Promise<void> {
 
 async function load(from: () => Promise<Runtime>, name: string): Promise<Runtime> {
   try {
-    const mjs = new URL(`${name}.mjs`, location.href).href;
-    const wasm = new URL(`${name}.wasm`, location.href).href;
+    // One address for all pages of a server, so that the browser keeps what it compiled.
+    const mjs = new URL(`../${name}.mjs`, location.href).href;
+    const wasm = new URL(`../${name}.wasm`, location.href).href;
     // What follows fetches and compiles in one go, where a server's silence can't be told from work: so it is asked before.
-    await awaited(fetch(wasm, { method: "HEAD" }));
+    await awaited(fetch(new URL("index.html", location.href), { method: "HEAD" }));
     const runtime = await from();
     runtime.env.wasm.wasmPaths = { mjs, wasm };
     await start(runtime);

@@ -12,10 +12,13 @@ from tests.integration.page.sockets import BOUND, connect, eventually, join
 
 
 def test_an_unknown_token_is_refused(server: PageServer, link: PageLink, caplog: pytest.LogCaptureFixture) -> None:
-    stranger = f"{server.origin}/{'x' * 43}/"
+    token = link.page_url.split("/")[-2]
     with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
-        connect(server, stranger)
+        connect(server, link.page_url.replace(token, "x" * 43))
     assert "unknown token" in caplog.text
+    with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
+        connect(server, f"{server.origin}/{token}/")
+    assert "unknown address" in caplog.text
     assert not link.connected
 
 

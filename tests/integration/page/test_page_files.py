@@ -32,6 +32,20 @@ def test_the_harness_is_served_isolated_and_with_exact_types(link: PageLink) -> 
         assert (again.status, body) == (304, b"")
 
 
+def test_onnxruntime_is_at_one_address_for_all_pages_of_a_server(server: PageServer, link: PageLink) -> None:
+    above = link.page_url.rstrip("/").rpartition("/")[0] + "/"
+    assert server.open_link().page_url.startswith(above)
+    for name, kind in {"mjs": "text/javascript; charset=utf-8", "wasm": "application/wasm"}.items():
+        response, body = get(f"{above}ort-wasm-simd-threaded.{name}")
+        assert (response.status, response.headers["Content-Type"]) == (200, kind)
+        assert "immutable" in response.headers["Cache-Control"]
+        assert response.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+        assert len(body) == int(response.headers["Content-Length"])
+        assert get(f"{server.origin}/ort-wasm-simd-threaded.{name}")[0].status == 404
+    for name in ("harness.js", "ort-wasm-gone.wasm", "index.html", ""):
+        assert get(above + name)[0].status == 404, name
+
+
 def test_an_offered_file_is_served_to_its_own_link_only(server: PageServer, link: PageLink, tmp_path: Path) -> None:
     model = tmp_path / "a model.onnx"
     model.write_bytes(os.urandom(3_000_000))
