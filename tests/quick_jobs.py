@@ -13,6 +13,7 @@ import time
 import redis
 
 from jobs import app, tasks
+from jobs.batches import Claim
 from jobs.settings import settings
 from jobs.specs import Measurement, TestSpec
 from recovery import Evidence
@@ -41,8 +42,11 @@ MEASUREMENT = Measurement(
 def act(spec: TestSpec) -> Measurement:
     """``sleep-<ms>…`` takes so long, ``kill…`` kills its worker, ``hang…`` hangs where no thread can act.
 
-    ``stamp…`` writes down when it began. The worker's QUICK_PACE is what sleeping times are multiplied by.
+    ``stamp…`` writes down when it began. The worker's QUICK_PACE is what sleeping times are multiplied by; with
+    QUICK_CRASHES each of its processes fails once, then works.
     """
+    if os.environ.pop("QUICK_CRASHES", None):
+        raise CrashFailure("this worker crashes once", Evidence())
     if os.environ.get("QUICK_FAILS"):
         raise CrashFailure("this worker fails everything at once", Evidence())
     what, _, rest = spec.id.partition("-")
@@ -70,6 +74,11 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-tasks.simulate_test = act
+def run(_worker: object, claim: Claim, _should_stop: object) -> Measurement:
+    """What the task runs, wherever the test was to run."""
+    return act(claim.spec)
+
+
+tasks.run = run
 # Seconds; a hanging test of 1 s ends after 3 + 1.
 tasks.LAUNCH_ALLOWANCE, tasks.HANGING = 0.0, 1.0

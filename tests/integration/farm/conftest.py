@@ -29,23 +29,28 @@ class QuickFarm:
         self.store = self.client.backend.store
         self.workers: list[Worker] = []
 
-    def worker(self, name: str, *options: str, lease: str = LONG_LEASE, **env: str) -> Worker:
+    def worker(
+        self, name: str, *options: str, lease: str = LONG_LEASE, queues: str = "simulation", **env: str
+    ) -> Worker:
         worker = Worker(
             self.folder / name,
             self.url,
             name,
             app="tests.quick_jobs",
+            queues=queues,
             env={"PYTHONPATH": str(ROOT), "BREAKWATER_LEASE_SECONDS": lease, "BREAKWATER_REMOTE_CONTROL": "all", **env},
             options=(*(options or ("--concurrency", "1")), "--without-mingle", "--without-gossip"),
         )
         self.workers.append(worker)
         return worker
 
-    def publish(self, *tests: str, timeout: float = 60.0, **policy: object) -> None:
+    def publish(self, *tests: str, timeout: float = 60.0, simulate: bool = True, **policy: object) -> None:
         header = BatchHeader.model_validate(
             {"id": "b", "name": "b", "created_at": time.time(), "allow": ["simulated"], "policy": policy}
         )
-        self.store.publish(header, [simulated(test).model_copy(update={"timeout": timeout}) for test in tests])
+        self.store.publish(
+            header, [simulated(test).model_copy(update={"timeout": timeout, "simulate": simulate}) for test in tests]
+        )
 
     def until_finished(self, seconds: float = 40) -> None:
         until(

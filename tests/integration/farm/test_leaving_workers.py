@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from jobs.batches.events import Claimed, GivenBack
+from jobs.batches.events import Claimed, Failed, GivenBack
 from tests.farms import until
 
 
@@ -32,6 +32,23 @@ def test_the_tests_of_workers_that_are_told_to_leave_start_elsewhere_at_once(qui
     quick_farm.until_finished()
     assert quick_farm.client.outcomes("b") == {"passed": 3}
     assert quick_farm.store.progress("b").late == 0
+
+
+def test_an_attempt_that_went_on_in_place_starts_elsewhere_at_once_too(quick_farm: Any) -> None:
+    leaving = quick_farm.worker("leaving", queues="browser.chrome", QUICK_CRASHES="1")
+    quick_farm.client.at_work(leaving)
+    quick_farm.publish("sleep-20000", simulate=False)
+    until(lambda: any(isinstance(event, Failed) and event.in_place for event in quick_farm.store.events("b")))
+    staying = quick_farm.worker("staying", queues="browser.chrome", QUICK_PACE="0.01")
+    quick_farm.client.at_work(leaving, staying)
+    leaving.process.send_signal(signal.SIGTERM)
+    until(lambda: len(quick_farm.claims("sleep-20000")) == 2, 8)
+    assert [(claim.owner.node, claim.number) for claim in quick_farm.claims("sleep-20000")] == [
+        (leaving.name, 1),
+        (staying.name, 2),
+    ]
+    quick_farm.until_finished()
+    assert quick_farm.client.outcomes("b") == {"passed": 1}
 
 
 def test_children_come_and_go_without_costing_a_verdict(quick_farm: Any) -> None:
