@@ -228,4 +228,5 @@ def _page(sheets: Iterable[_Sheet], measured: Measured, command: str, machine: s
 
 def _machine() -> str:
     load = os.getloadavg()[0]
-    return f"{os.cpu_count()} processors ({platform.machine()}), no GPU used, load {load:.1f} when it began"
+    profiles = "empty profiles" if settings().profiles_dir is None else "prepared profiles"
+    return f"{os.cpu_count()} processors ({platform.machine()}), no GPU used, {profiles}, load {load:.1f} when it began"
