@@ -11,6 +11,7 @@ from tests.integration.farm.conftest import QuickFarm
 
 # Keys that never expire, and what bounds them.
 BOUNDED = {
+    "breakwater:batches:front": "a time for each queue",
     "breakwater:batches:recent": "the latest 1,000 batches",
     "breakwater:batches:reaper:rounds": "two numbers",
     "breakwater:nodes": "the nodes at work; who falls silent goes",
