@@ -187,10 +187,13 @@ class Watch:
                 raise TimeoutFailure(message, evidence.model_copy(update={"browser_stopped": True}))
 
     def _starves(self, link: PageLink) -> bool:
-        """Whether a silent main thread could have spoken by now, had it had a processor. The load average tells of the
-        last minute; a machine is overloaded from one second to the next."""
+        """Whether a silent main thread got no processor for most of the time, and little since it fell silent.
+
+        The load average tells of the last minute; a machine is overloaded from one second to the next.
+        """
         age = link.pulse_age or 0.0
-        return age < MOST * self._patience and age - self.parts.kept_waiting(age) < self._patience
+        waited = self.parts.kept_waiting(age)
+        return age < MOST * self._patience and waited > age / 2 and age - waited < self._patience
 
     def _works(self, link: PageLink) -> bool:
         """Whether a page without a pulse computes: it changes onnxruntime's memory, or has the GPU's process work.
