@@ -175,7 +175,7 @@ def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) ->
         return simulate_test(claim.spec)
     worker.pool.begin_attempt()
     if claim.level is RecoveryLevel.MINIMAL:
-        worker.pool.renew(claim.spec.platform)
+        worker.pool.renew()
     elif claim.level is RecoveryLevel.MODERATE:
         worker.pool.restart()
     if claim.spec.kind is TestKind.PYTHON:

@@ -83,7 +83,7 @@ class SessionPool:
         """The warm session if it is as wanted and well, else a new one. A fault of launching always means a new one.
 
         ``model_type``: a new one starts with the profile that is prepared for such models; None: for no models.
-        ``platform``: in a new one, what that needs starts while its page loads.
+        ``platform``: what that needs starts while the session's page loads, now or when it is renewed.
 
         Raises:
             BrowserFailure: a new one was needed and could not be started.
@@ -117,12 +117,14 @@ class SessionPool:
             self._session, self._key = session, key
             log.info("%s %s started", browser.value, session.version)
         assert self._session is not None
+        self._session.platform = platform
         return self._session
 
     def _started(self, launch: Launch, adjustments: Adjustments, platform: Platform | None) -> BrowserSession:
         session = BrowserSession(launch, self._config_for(adjustments), self._page_server(), bidi=self._bidi)
         session.trace = self._trace
-        session.start(platform)
+        session.platform = platform
+        session.start()
         return session
 
     def _with_profile(self, launch: Launch, model_type: ModelType | None) -> Launch:
@@ -188,15 +190,15 @@ class SessionPool:
             if isolation is Isolation.BROWSER:
                 self._key = None  # no test asks for that
 
-    def renew(self, platform: Platform | None = None) -> None:
-        """Level 1: the same session, a new harness page. ``platform``: as ``session_for`` takes it.
+    def renew(self) -> None:
+        """Level 1: the same session, a new harness page.
 
         Raises:
             BrowserFailure: the session is gone, or can't give a new page.
         """
         if self._session is None:
             raise CrashFailure("there is no session to retry in", Evidence(phase=Phase.NAVIGATE))
-        self._session.renew_harness(platform)
+        self._session.renew_harness()
         self._trace.note("harness renewed in the same session")
 
     def restart(self) -> None:

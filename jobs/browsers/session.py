@@ -71,20 +71,20 @@ class BrowserSession:
         self._window = ""
         self._elsewhere: str | None = None
         self._strayed = False
-        self._platform: Platform | None = None
+        self.platform: Platform | None = None
+        """What the next page is for, if that is known: what it needs starts while the page loads."""
         self._watch = Watch(launch.browser, self._end, config.heartbeat_timeout, self._ask_anything)
         self._work = PageWork(launch.browser, self._watch, config.webdriver_timeout, self._note)
 
     # Life
 
-    def start(self, platform: Platform | None = None) -> None:
-        """Start driver and browser, and load the harness. ``platform``: what the first test will need starts meanwhile.
+    def start(self) -> None:
+        """Start driver and browser, and load the harness.
 
         Raises:
             BrowserFailure: it did not work; nothing is left running.
         """
         phase = Phase.LAUNCH
-        self._platform = platform
         try:
             self._start_driver()
             self.trace.note("browser started", browser=self.browser.value, version=self.version)
@@ -123,15 +123,14 @@ class BrowserSession:
         self._watch.link.wait_hello(self._config.webdriver_timeout)
 
     def _page_url(self, link: PageLink) -> str:
-        return link.page_url if self._platform is None else f"{link.page_url}?start={self._platform.value}"
+        return link.page_url if self.platform is None else f"{link.page_url}?start={self.platform.value}"
 
-    def renew_harness(self, platform: Platform | None = None) -> None:
-        """A new harness page in the same browser; whatever the old one did is gone. ``platform``: as ``start`` has it.
+    def renew_harness(self) -> None:
+        """A new harness page in the same browser; whatever the old one did is gone.
 
         Raises:
             BrowserFailure: the browser can't give one: it is dead, or a hung page can't be left behind in it.
         """
-        self._platform = platform
         try:
             if self.line.driver is None or self._watch.link is None:
                 raise CrashFailure("the session was not started", self.evidence(Phase.NAVIGATE))
