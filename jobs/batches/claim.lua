@@ -7,7 +7,7 @@ local function granted(row, header)
   return { 'claimed', cjson.encode(row), redis.call('HGET', SPECS, test), redis.call('HGET', HISTORY, test), header }
 end
 
-local header, cancelled = unpack(redis.call('HMGET', BATCH, 'header', 'cancelled'))
+local header, cancelled, priority = unpack(redis.call('HMGET', BATCH, 'header', 'cancelled', 'priority'))
 local row = read_row(test)
 if not header or not row then
   return { 'unknown', false }
@@ -24,8 +24,8 @@ elseif row.status == 'running' then
 end
 
 -- What was published and not given back came in its turn: whoever waits longer in the same list was overtaken.
-if not row.fence and redis.call('HGET', BATCH, 'priority') ~= 'high' then
-  local list, since = list_of(row.queue), redis.call('ZSCORE', QUEUED .. row.queue, test)
+if not row.fence and priority ~= 'high' then
+  local list, since = list_of(row.queue, priority), redis.call('ZSCORE', QUEUED .. row.queue, test)
   if since and tonumber(since) > tonumber(redis.call('HGET', FRONT, list) or 0) then
     redis.call('HSET', FRONT, list, since)
   end

@@ -97,9 +97,9 @@ local function count_attempt(record)
   end
 end
 
--- The list that this batch's messages for a queue lie in.
-local function list_of(queue)
-  return redis.call('HGET', BATCH, 'priority') == 'low' and queue .. LOW or queue
+-- The list that this batch's messages for a queue lie in; `priority` is the batch's, where that is known.
+local function list_of(queue, priority)
+  return (priority or redis.call('HGET', BATCH, 'priority')) == 'low' and queue .. LOW or queue
 end
 
 -- Push a message to its queue; `first`: it has waited its turn already.
