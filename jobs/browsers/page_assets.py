@@ -98,7 +98,24 @@ class Beats(RequestHandler):
         self.finish(f"{status_code}\n")
 
 
-class LinkFiles(StaticFileHandler):
+class PageFiles(StaticFileHandler):
+    """Files for pages: exact types, and no word more than is due."""
+
+    def get_content_type(self) -> str:
+        """Exact for what browsers are strict about, opaque for the rest."""
+        return _MIME.get(Path(str(self.absolute_path)).suffix, "application/octet-stream")
+
+    def log_exception(self, *raised: Any) -> None:
+        """Tornado's own way would log the address, and with it the token."""
+        if not isinstance(raised[1], HTTPError):
+            logger.error("serving a file to a page failed", exc_info=raised[1])
+
+    def write_error(self, status_code: int, **_kwargs: Any) -> None:
+        """Say no more than the number."""
+        self.finish(f"{status_code}\n")
+
+
+class LinkFiles(PageFiles):
     """Files under a link's token: ``/<token>/<harness file>`` and ``/<token>/files/<offer>/<name>``."""
 
     def initialize(self, links: Mapping[str, PageLink], harness: Path, socket_origin: str) -> None:  # type: ignore[override]
@@ -148,35 +165,18 @@ class LinkFiles(StaticFileHandler):
         found = Path(str(self.absolute_path)).stat()
         return f'"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"'
 
-    def get_content_type(self) -> str:
-        """Exact for what browsers are strict about, opaque for the rest."""
-        return _MIME.get(Path(str(self.absolute_path)).suffix, "application/octet-stream")
-
     def set_extra_headers(self, path: str) -> None:
         """Kept by the browser, but asked for anew: a 304 costs a millisecond, a stale model a wrong verdict."""
         del path
         self.set_header("Cache-Control", "private, no-cache")
 
-    def log_exception(self, *raised: Any) -> None:
-        """Tornado's own way would log the address, and with it the token."""
-        if not isinstance(raised[1], HTTPError):
-            logger.error("serving a file to a page failed", exc_info=raised[1])
 
-    def write_error(self, status_code: int, **_kwargs: Any) -> None:
-        """Say no more than the number."""
-        self.finish(f"{status_code}\n")
-
-
-class RuntimeFiles(StaticFileHandler):
+class RuntimeFiles(PageFiles):
     """onnxruntime's own files, at one address for all pages: a browser may keep them, and what it compiled of them."""
 
     def initialize(self, harness: Path, socket_origin: str) -> None:  # type: ignore[override]
         super().initialize(path=str(harness))
         set_security_headers(self, socket_origin)
-
-    def get_content_type(self) -> str:
-        """As ``LinkFiles``."""
-        return _MIME[Path(str(self.absolute_path)).suffix]
 
     def compute_etag(self) -> str | None:
         """None is needed: nothing is asked anew."""
@@ -185,15 +185,6 @@ class RuntimeFiles(StaticFileHandler):
         """Kept for as long as the server lives: its next one has another address."""
         del path
         self.set_header("Cache-Control", "private, max-age=604800, immutable")
-
-    def log_exception(self, *raised: Any) -> None:
-        """Tornado's own way would log the address, and with it the secret."""
-        if not isinstance(raised[1], HTTPError):
-            logger.error("serving a file to a page failed", exc_info=raised[1])
-
-    def write_error(self, status_code: int, **_kwargs: Any) -> None:
-        """Say no more than the number."""
-        self.finish(f"{status_code}\n")
 
 
 async def _then_pause(sent: Future[None], seconds: float) -> None:

@@ -133,13 +133,11 @@ class SessionPool:
             use_profile(launch.options, self._profile)
             return launch
         folder = self._config.profiles_dir
+        if folder is None:
+            return launch
         # One that was prepared for a launch as ever serves an adjusted one too.
-        name = (
-            None
-            if folder is None
-            else profile_name(launch_for(launch.browser, self._config, Adjustments()), model_type)
-        )
-        if folder is None or name is None:
+        name = profile_name(launch_for(launch.browser, self._config, Adjustments()), model_type)
+        if name is None:
             return launch
         profiles = PreparedProfiles(folder)
         if profiles.has(name):
