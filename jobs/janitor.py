@@ -77,6 +77,7 @@ class Janitor:
 
     def _end(self) -> None:
         close_private(self._pipe)
+        self._pipe = -1
         if self._process is not None:
             try:
                 self._process.wait(_END_TIMEOUT)

@@ -22,7 +22,10 @@ def keep_private(descriptor: int) -> None:
 
 
 def close_private(descriptor: int) -> None:
-    """Close a descriptor that was kept private; closing it twice, or in a forked child, does nothing."""
+    """Close a descriptor that was kept private; one that is not (-1, or in a forked child) is left alone.
+
+    Forget its number then: the next descriptor gets it, and may be a private one too.
+    """
     with fork_lock:
         if descriptor in _descriptors:
             _descriptors.discard(descriptor)

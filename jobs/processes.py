@@ -230,6 +230,7 @@ class OwnedProcess:
         if self._owner not in (0, os.getpid()):
             return
         close_private(self._lifeline)
+        self._lifeline = -1
         if self._popen is not None:
             try:
                 self._popen.wait(timeout)

@@ -62,6 +62,7 @@ class ScratchFolder:
         """Remove the folder, however often called. Processes that write to it must be gone."""
         shutil.rmtree(self.path, ignore_errors=True)
         close_private(self._lock)
+        self._lock = -1
         janitor.gone(self.path)
 
 

@@ -83,6 +83,17 @@ def test_a_folder_whose_owner_died_before_locking_it_is_swept_after_a_while(tmp_
     assert young.is_dir()
 
 
+def test_what_is_removed_twice_lets_go_of_nobody_elses_lock(tmp_path: Path) -> None:
+    kept, first = ScratchFolder(tmp_path), ScratchFolder(tmp_path)
+    first.remove()
+    second = ScratchFolder(tmp_path)  # its lock has the first one's number now
+    first.remove()
+    assert sweep(tmp_path) == []
+    assert second.path.is_dir()
+    second.remove()
+    kept.remove()
+
+
 JANITORS = "[child for child in psutil.Process().children() if child.cmdline()[1:2] == [str(janitor._SCRIPT)]]"
 
 
