@@ -89,7 +89,9 @@ class Contexts:
     def _begin(self) -> Context:
         name = self._devtools.call("Target.createBrowserContext")["browserContextId"]
         link = self._open_link()
-        asked = self._devtools.begin("Target.createTarget", url=link.page_url, browserContextId=name)
+        # A page in no window: to make one for each page would cost Chromium more than to load the page. It runs as any
+        # other, but can't be drawn. (An older Chromium, which doesn't know the word, shows it.)
+        asked = self._devtools.begin("Target.createTarget", url=link.page_url, browserContextId=name, hidden=True)
         return Context(name, asked, link)
 
     def _window(self, context: Context) -> str:

@@ -28,7 +28,7 @@ class DevTools:
         self._ids = itertools.count(1)
         self._answers: dict[int, dict[str, Any]] = {}
 
-    def begin(self, method: str, **parameters: str) -> int:
+    def begin(self, method: str, **parameters: str | bool) -> int:
         """Ask for something; ``answer`` takes what comes of it."""
         number = next(self._ids)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
@@ -54,7 +54,7 @@ class DevTools:
         result: dict[str, Any] = answer["result"]
         return result
 
-    def call(self, method: str, **parameters: str) -> dict[str, Any]:
+    def call(self, method: str, **parameters: str | bool) -> dict[str, Any]:
         """Ask, and wait for the answer. Raises as ``answer``."""
         return self.answer(self.begin(method, **parameters))
 

@@ -307,25 +307,21 @@ class BrowserSession:
 
     def attach_findings(self) -> None:
         """Give the trace what can be found now. Takes at most ``SCREENSHOT_TIMEOUT`` seconds and never raises."""
-        attach_findings(self.trace, self._end, self._watch, self._screenshot if self.line.driver else None)
+        # A context's page is in no window, and would keep the driver waiting for its picture.
+        drawn = self.line.driver is not None and self._elsewhere is None
+        attach_findings(self.trace, self._end, self._watch, self._screenshot if drawn else None)
 
     def _screenshot(self) -> bytes:
-        with self._in_page(SCREENSHOT_TIMEOUT) as driver:
-            return driver.get_screenshot_as_png()
+        with self.line.patience(SCREENSHOT_TIMEOUT):
+            return self.driver.get_screenshot_as_png()
 
     def _ask_anything(self) -> None:
-        """A question that WebDriver answers at once if the page's main thread does."""
-        with self._in_page(QUESTION_TIMEOUT) as driver:
-            driver.execute_script("return 1")
-
-    @contextlib.contextmanager
-    def _in_page(self, seconds: float) -> Iterator[WebDriver]:
-        """The driver, in the window of the page that is at work; it has so long for a command."""
-        with self.line.patience(seconds):
+        """A question that WebDriver answers at once if the main thread of the page that is at work does."""
+        with self.line.patience(QUESTION_TIMEOUT):
             if self._elsewhere is not None:
                 self.driver.switch_to.window(self._elsewhere)
                 self._strayed = True
-            yield self.driver
+            self.driver.execute_script("return 1")
 
     def go_home(self) -> None:
         """Back to the harness's window, if WebDriver was asked something in another one.
