@@ -11,8 +11,6 @@ from websocket import WebSocketException
 from jobs.browsers.devtools import DevTools
 from jobs.browsers.page_link import PageLink
 
-_ERRORS = (WebSocketException, OSError)
-
 
 @dataclass(frozen=True)
 class Context:
@@ -80,11 +78,9 @@ class Contexts:
                 self._devtools.answer(self._leaving.pop())
 
     def close(self) -> None:
-        """Hang up; the browser is about to end."""
+        """The browser is about to end."""
         if self._next is not None:
             self._next.link.close()
-        with contextlib.suppress(*_ERRORS):
-            self._devtools.close()
 
     def _begin(self) -> Context:
         name = self._devtools.call("Target.createBrowserContext")["browserContextId"]

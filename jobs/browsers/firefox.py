@@ -15,6 +15,8 @@ LISTENING = r"Listening on 127\.0\.0\.1:(\d+)"
 
 PREFERENCES: dict[str, bool | int | str] = {
     "dom.webgpu.enabled": True,
+    # A second page of the harness, which is isolated, gets a process of its own: it must not hang with the first.
+    "dom.ipc.processCount.webCOOP+COEP": 2,
     "gfx.webgpu.ignore-blocklist": True,
     # Nothing that asks the network.
     "app.normandy.enabled": False,

@@ -27,11 +27,15 @@ _DEFAULT = "default"
 def own_harness(session: BrowserSession, isolation: Isolation) -> Iterator[None]:
     """The session's warm harness, or with isolation ``context`` another one in a profile of its own.
 
+    After a test in the warm one, another page stands by: a page that hangs will not be its last.
+
     Raises:
         BrowserFailure: it can't be opened.
     """
     if isolation is not Isolation.CONTEXT:
         yield
+        if isolation is Isolation.SESSION:
+            session.stand_by()
         return
     contexts = _contexts(session)
     if contexts is None:
@@ -87,8 +91,10 @@ def own_tab(session: BrowserSession, isolation: Isolation) -> Iterator[WebDriver
     """
     driver = session.driver
     try:
+        # Windows that the test would see.
+        session.stand_alone()
         if (contexts := session.contexts) is not None:
-            contexts.drop()  # a window that the test would see
+            contexts.drop()
         home = driver.current_window_handle
         session.line.set_waits()  # whatever an earlier test set
         open_tab(driver, isolation)

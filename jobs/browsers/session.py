@@ -28,7 +28,8 @@ from jobs.browsers.page_work import PageWork
 from jobs.browsers.parts import Part
 from jobs.browsers.protocol import Capabilities, Result, Run
 from jobs.browsers.remote import RemoteDriver, trust_origin
-from jobs.browsers.tabs import replace_hung_tab
+from jobs.browsers.standby import Standby
+from jobs.browsers.tabs import replace_hung_tab, tabs_behind
 from jobs.browsers.trace import Trace
 from jobs.browsers.watching import DriverEnd, Watch
 from jobs.browsers.wear import Wear, own_bytes
@@ -71,6 +72,7 @@ class BrowserSession:
         self._window = ""
         self._elsewhere: str | None = None
         self._strayed = False
+        self._standby: Standby | None = None
         self.platform: Platform | None = None
         """What the next page is for, if that is known: what it needs starts while the page loads."""
         self._watch = Watch(launch.browser, self._end, config.heartbeat_timeout, self._ask_anything)
@@ -148,14 +150,32 @@ class BrowserSession:
         """Leave the page behind with its process. False: no process hangs, so the page may be left as usual."""
         if self._launch.remote_url or self.browser in {BrowserType.WEBKIT, BrowserType.SAFARI}:
             raise self._cannot_leave()
-        hung, self._watch.link = self._watch.link, self._server.open_link()
-        if hung is not None:
-            hung.close()
-        if not replace_hung_tab(self.driver, self._end.browser, self._page_url(self._watch.link), QUESTION_TIMEOUT):
+        self._close_link()
+        # One whose process is stopped was heard until a moment ago.
+        stopped = self._watch.parts.stopped is Part.PAGE
+        page = self._standby.take(stopped=stopped) if self._standby else None
+        self._watch.link = link = page.link if page else self._server.open_link()
+        window = page.window if page else None
+        if not replace_hung_tab(self.driver, self._end.browser, self._page_url(link), QUESTION_TIMEOUT, window):
             return False
         self._window = self.driver.current_window_handle
-        self._watch.link.wait_hello(self._config.webdriver_timeout)
+        link.wait_hello(self._config.webdriver_timeout)
         return True
+
+    def stand_by(self) -> None:
+        """Let another page load behind the one at work, for ``renew_harness``. It is not waited for."""
+        if self._standby is None and not self._launch.remote_url:
+            with contextlib.suppress(*LINE_ERRORS):
+                tab = tabs_behind(self.driver, self.devtools)
+                if tab is not None:
+                    self._standby = Standby(tab, self._server.open_link, self._config.heartbeat_timeout)
+        if self._standby is not None:
+            self._standby.prepare(self._page_url)
+
+    def stand_alone(self) -> None:
+        """Close what ``stand_by`` opened, which a user's own test would see."""
+        if self._standby is not None:
+            self._standby.drop()
 
     def members(self) -> list[psutil.Process]:
         """All processes of driver and browser; none of a remote one."""
@@ -173,8 +193,13 @@ class BrowserSession:
     def close(self) -> None:
         """End browser and driver, profile and page. Nobody is asked, but a remote browser, shortly."""
         self._close_link()
+        if self._standby is not None:
+            self._standby.close()
         if (contexts := self.__dict__.get("contexts")) is not None:
             contexts.close()
+        if (devtools := self.__dict__.get("devtools")) is not None:
+            with contextlib.suppress(*LINE_ERRORS):
+                devtools.close()
         if self._launch.remote_url and self.line.driver is not None:
             with contextlib.suppress(*LINE_ERRORS), self.line.patience(QUIT_TIMEOUT):
                 self.line.driver.quit()
@@ -222,10 +247,14 @@ class BrowserSession:
         Raises:
             OSError, WebSocketException: it can't be had.
         """
+        devtools = self.devtools
+        return None if devtools is None else Contexts(devtools, self._server.open_link)
+
+    @cached_property
+    def devtools(self) -> DevTools | None:
+        """Chromium's own line; None: it is another browser, or not on this machine. Raises as ``contexts``."""
         endpoint = None if self._launch.remote_url else endpoint_of(self.driver.capabilities)
-        if endpoint is None:
-            return None
-        return Contexts(DevTools(endpoint, self._config.webdriver_timeout), self._server.open_link)
+        return None if endpoint is None else DevTools(endpoint, self._config.webdriver_timeout)
 
     @property
     def harness_is_heard(self) -> bool:

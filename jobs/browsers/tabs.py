@@ -11,8 +11,9 @@ import psutil
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from jobs.browsers.devtools import endpoint_of
+from jobs.browsers.devtools import DevTools, endpoint_of
 from jobs.browsers.parts import Part, computed_by, is_stopped, parts_of
+from jobs.browsers.standby import Tab
 
 # Seconds over which a process is looked at to tell whether it is busy, and the share of them that a hung one computes.
 # (On a busy machine it gets less than all of a processor.)
@@ -20,11 +21,15 @@ _LOOK = 0.15
 _BUSY = 0.2
 
 
-def replace_hung_tab(driver: WebDriver, main: psutil.Process | None, url: str, timeout: float) -> bool:
+def replace_hung_tab(
+    driver: WebDriver, main: psutil.Process | None, url: str, timeout: float, standby: str | None = None
+) -> bool:
     """Open ``url`` in a new tab, get rid of the current one, go on in the new. False: this browser offers no way.
 
     Chromium's DevTools endpoint does it in a third of a second. Firefox has none, but stays alive when the process of a
     tab is killed (see firefox.sh), and then opens another tab at once.
+
+    ``standby``: the handle of a tab to go on in instead of a new one.
 
     Raises:
         OSError, WebDriverException: the endpoint or the driver does not answer, each within ``timeout`` seconds.
@@ -32,22 +37,43 @@ def replace_hung_tab(driver: WebDriver, main: psutil.Process | None, url: str, t
     endpoint = endpoint_of(driver.capabilities)
     if endpoint is not None:
         _kill(_stopped_pages(main))  # the browser would ask them in vain whether they mind
-        _replace_by_devtools(driver, endpoint, url, timeout)
+        _replace_by_devtools(driver, endpoint, url, timeout, standby)
         return True
     hung = [] if main is None else _hung_tabs(main)
     _kill(hung)
     if hung:
         psutil.wait_procs(hung, timeout)
-        open_other_tab(driver)
-        driver.get(url)
+        open_other_tab(driver, standby)
+        if standby is None:
+            driver.get(url)
     return bool(hung)
 
 
-def open_other_tab(driver: WebDriver) -> None:
-    """Go on in a new tab; the current one, which may be a wreck, is closed if that can be done."""
-    before = driver.window_handles
-    driver.switch_to.new_window("tab")
-    ours = driver.current_window_handle
+def tabs_behind(driver: WebDriver, devtools: DevTools | None) -> Tab | None:
+    """How this browser opens tabs behind the current one; None: it would have to be waited for."""
+    if devtools is not None:
+        return Tab(
+            lambda url: str(devtools.call("Target.createTarget", url=url, background=True)["targetId"]),
+            lambda window: devtools.call("Target.closeTarget", targetId=window),
+        )
+    if not driver.capabilities.get("webSocketUrl"):
+        return None
+
+    def open_tab(url: str) -> str:
+        pages = driver.browsing_context
+        window = str(pages.create(type="tab", background=True))
+        pages.navigate(window, url, wait="none")
+        return window
+
+    return Tab(open_tab, driver.browsing_context.close)
+
+
+def open_other_tab(driver: WebDriver, standby: str | None = None) -> None:
+    """Go on in ``standby``, else in a new tab; the current one, which may be a wreck, is closed if that can be done."""
+    before = [handle for handle in driver.window_handles if handle != standby]
+    if standby is None:
+        driver.switch_to.new_window("tab")
+    ours = standby or driver.current_window_handle
     for handle in before:
         with contextlib.suppress(WebDriverException):
             driver.switch_to.window(handle)
@@ -55,9 +81,9 @@ def open_other_tab(driver: WebDriver) -> None:
     driver.switch_to.window(ours)
 
 
-def _replace_by_devtools(driver: WebDriver, endpoint: str, url: str, timeout: float) -> None:
-    hung = _target_of(endpoint, timeout)
-    opened = json.loads(_call(endpoint, f"/json/new?{url}", timeout, method="PUT"))["id"]
+def _replace_by_devtools(driver: WebDriver, endpoint: str, url: str, timeout: float, standby: str | None) -> None:
+    hung = [target for target in _targets_of(endpoint, timeout) if target != standby]
+    opened = standby or json.loads(_call(endpoint, f"/json/new?{url}", timeout, method="PUT"))["id"]
     for target in hung:
         _call(endpoint, f"/json/close/{target}", timeout)
     driver.switch_to.window(opened)
@@ -88,7 +114,7 @@ def _pages(main: psutil.Process | None) -> list[psutil.Process]:
     return [process for process, part in parts_of(main) if part is Part.PAGE]
 
 
-def _target_of(endpoint: str, timeout: float) -> list[str]:
+def _targets_of(endpoint: str, timeout: float) -> list[str]:
     targets = json.loads(_call(endpoint, "/json/list", timeout))
     return [target["id"] for target in targets if target["type"] == "page"]
 
