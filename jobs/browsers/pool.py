@@ -105,7 +105,7 @@ class SessionPool:
                 launch = break_launch(launch, at_launch, self._config)
                 self.struck_at = time.monotonic()
             elif not faults:
-                launch = self._with_profile(launch, model_type)
+                launch = self._with_profile(launch, model_type, platform)
             try:
                 session = self._started(launch, adjustments, platform)
             except BrowserFailure as failure:
@@ -127,7 +127,7 @@ class SessionPool:
         session.start()
         return session
 
-    def _with_profile(self, launch: Launch, model_type: ModelType | None) -> Launch:
+    def _with_profile(self, launch: Launch, model_type: ModelType | None, platform: Platform | None) -> Launch:
         """The launch with a prepared profile, if there is one; else one is asked for, for a later launch."""
         if self._profile is not None:
             use_profile(launch.options, self._profile)
@@ -136,7 +136,7 @@ class SessionPool:
         if folder is None:
             return launch
         # One that was prepared for a launch as ever serves an adjusted one too.
-        name = profile_name(launch_for(launch.browser, self._config, Adjustments()), model_type)
+        name = profile_name(launch_for(launch.browser, self._config, Adjustments()), model_type, platform)
         if name is None:
             return launch
         profiles = PreparedProfiles(folder)

@@ -15,6 +15,7 @@ from jobs.browsers.launch import Launch
 from jobs.processes import OwnedProcess
 from jobs.scratch import ScratchFolder
 from jobs.settings import Settings
+from jobs.specs import Platform
 from recovery import BrowserType, ModelType
 
 log = logging.getLogger("breakwater.browsers")
@@ -54,7 +55,7 @@ class Preparer:
             self._process = None
 
 
-def profile_name(launch: Launch, model_type: ModelType | None) -> str | None:
+def profile_name(launch: Launch, model_type: ModelType | None, platform: Platform | None) -> str | None:
     """The name of the profile for this very browser, launched with these very settings; None: there can be none.
 
     An update of the browser, or another setting, makes another name.
@@ -62,8 +63,8 @@ def profile_name(launch: Launch, model_type: ModelType | None) -> str | None:
     options = launch.options
     if launch.remote_url or not isinstance(options, ChromiumOptions | FirefoxOptions):
         return None
-    if model_type is None and isinstance(options, ChromiumOptions):
-        return None  # only its shaders are worth a copy
+    if isinstance(options, ChromiumOptions) and (model_type is None or platform is not Platform.WEBGPU):
+        return None  # only its shaders are worth a copy; where none are used it starts later with one
     settings = [*options.arguments, *(f"{name}={value}" for name, value in sorted(launch.environment.items()))]
     if isinstance(options, FirefoxOptions):
         settings += [f"{name}={value}" for name, value in sorted(options.preferences.items())]

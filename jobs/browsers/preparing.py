@@ -50,7 +50,7 @@ def prepare(browser: BrowserType, model_type: ModelType | None, config: Settings
         OSError: the folder can't be written.
     """
     profiles = PreparedProfiles(folder)
-    name = profile_name(launch_for(browser, config, Adjustments()), model_type)
+    name = profile_name(launch_for(browser, config, Adjustments()), model_type, Platform.WEBGPU)
     if name is None or profiles.has(name):
         return False
     with _alone(folder / f".{name}") as alone:

@@ -67,14 +67,14 @@ def test_each_launch_has_a_copy_of_its_own_and_a_bad_one_is_used_once(
 
     pool = SessionPool(config)
     try:
-        driver = pool.session_for(browser, Adjustments(), model_type=kind).driver
+        driver = pool.session_for(browser, Adjustments(), model_type=kind, platform=Platform.WEBGPU).driver
         first = profile_of(pool)
         assert first.name == "profile"
         assert set(before) - {str(path) for path in content(first)} <= set(before)
         assert driver.execute_script(LEAVE) == "left"
         pool.restart()
         assert not first.exists()
-        driver = pool.session_for(browser, Adjustments(), model_type=kind).driver
+        driver = pool.session_for(browser, Adjustments(), model_type=kind, platform=Platform.WEBGPU).driver
         assert profile_of(pool) != first
         assert driver.execute_script(FIND) == [0, ""]
         pool.restart()
@@ -86,7 +86,7 @@ def test_each_launch_has_a_copy_of_its_own_and_a_bad_one_is_used_once(
         for name in ("Default", "Local State"):
             (kept / name).symlink_to("/dev/full")
         (kept / "prefs.js").write_text('user_pref("browser.startup.page", ', encoding="utf-8")
-        session = pool.session_for(browser, Adjustments(), model_type=kind)
+        session = pool.session_for(browser, Adjustments(), model_type=kind, platform=Platform.WEBGPU)
         assert session.is_well()
     finally:
         pool.close()
@@ -109,8 +109,9 @@ def test_a_worker_has_the_profiles_made_that_its_launches_miss(
         client = FarmClient(redis_server.url)
         client.at_work(worker)
         spec = TestSpec(
-            id="first", browser=browser, model="bert-base-uncased", model_type=ModelType.TEXT, platform=Platform.WASM
-        )
+            id="first", browser=browser, model="bert-base-uncased", model_type=ModelType.TEXT, platform=Platform.WEBGPU,
+            timeout=120,
+        )  # fmt: skip
         batch = client.publish_specs([spec], allow=())
         until(lambda: client.is_finished(batch), 60, lambda: worker.output)
         assert client.outcomes(batch) == {"passed": 1}, worker.output
