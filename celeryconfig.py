@@ -4,8 +4,10 @@ Redis delivers at least once; jobs/batches makes that exactly one verdict. Hence
 dead child held, reserve one message at a time, and no ETA tasks (parking is a sorted set of our own).
 """
 
+from kombu.entity import Exchange, Queue
+
 from jobs.broker import broker_for
-from jobs.routing import QUEUES
+from jobs.routing import QUEUE_NAMES
 from jobs.settings import settings
 from jobs.signing import celery_settings
 
@@ -40,7 +42,8 @@ include = [
     "jobs.worker_metrics",
     "jobs.remote_control",
 ]
-task_queues = QUEUES
+_exchange = Exchange("breakwater", type="direct")
+task_queues = tuple(Queue(name, exchange=_exchange, routing_key=name) for name in QUEUE_NAMES)
 task_create_missing_queues = False
 task_default_queue = "simulation"
 task_ignore_result = True

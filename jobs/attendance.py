@@ -19,11 +19,11 @@ from celery.worker import state as worker_state
 
 from jobs import carrying_out
 from jobs.app import app
+from jobs.backend import BOOT, Backend
 from jobs.batches import Node, Owner, Reaper, StaleAttempt
 from jobs.batches.unmanned import UnmannedFarm
 from jobs.leaving import leave, leave_at
 from jobs.settings import settings
-from jobs.worker import BOOT, Backend
 
 log = logging.getLogger("breakwater.worker")
 

@@ -11,11 +11,11 @@ import redis
 import recovery
 from breakers import BreakerError
 from jobs import recoveries
+from jobs.backend import Backend
 from jobs.batches import Claim, NextAttempt
 from jobs.deciding import on_failure
 from jobs.routing import queue_for
 from jobs.specs import Measurement, Outcome, OwnRun, Verdict
-from jobs.worker import Backend
 from recovery import AttemptRecord, BrowserFailure, Evidence, FailureInfo, Phase
 from recovery.actions import Action, Adjust, Fallback, GiveUp, Park, Reroute, Restart, Retry, Simulate
 from recovery.statistics import observed

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 import recovery
 from breakers import CircuitOpenError
 from jobs import recoveries
+from jobs.backend import BOOTED_AT, Backend
 from jobs.batches import Claim
 from jobs.routing import SIMULATION_QUEUE, browser_queue, queue_for
 from jobs.settings import settings
 from jobs.specs import TestKind
-from jobs.worker import BOOTED_AT, Backend
 from recovery import AttemptRecord, BrowserType, FailureInfo, RecoveryPolicy
 from recovery.actions import Action
 

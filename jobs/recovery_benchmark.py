@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.browsers.faults import AT_LAUNCH, CATEGORIES, is_possible
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.plan import QUICK_MODELS
 from jobs.specs import FaultKind, FaultSpec, Measurement, Outcome, Platform, TestSpec, Verdict
 from recovery import BrowserType, FailureType, ModelType, RecoveryLevel

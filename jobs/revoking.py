@@ -8,9 +8,9 @@ from typing import Any
 import redis
 from celery import signals
 
+from jobs.backend import BOOT, Backend
 from jobs.batches import AttemptName, BatchStore, Claim, Owner, cancelled_verdict
 from jobs.settings import settings
-from jobs.worker import BOOT, Backend
 
 log = logging.getLogger("breakwater.worker")
 

@@ -1,7 +1,5 @@
 """Which queue serves which browser. A queue is a Redis list of the same name: messages can be pushed in a pipeline."""
 
-from kombu.entity import Exchange, Queue
-
 from recovery.kinds import BrowserType
 
 SIMULATION_QUEUE = "simulation"
@@ -18,6 +16,3 @@ def queue_for(browser: BrowserType | None) -> str:
 
 
 QUEUE_NAMES = (*(browser_queue(browser) for browser in BrowserType), SIMULATION_QUEUE)
-
-_EXCHANGE = Exchange("breakwater", type="direct")
-QUEUES = tuple(Queue(name, exchange=_EXCHANGE, routing_key=name) for name in QUEUE_NAMES)

@@ -9,10 +9,6 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from celery.exceptions import SecurityError
-from kombu.exceptions import DecodeError, SerializerNotInstalled
-from kombu.serialization import dumps, loads
-
 from jobs.settings import Settings, settings
 from jobs.specs import TestSpec
 
@@ -41,11 +37,17 @@ def is_on() -> bool:
 
 def signed(batch: str, spec: TestSpec) -> TestSpec:
     """The test with its publisher's signature."""
+    from kombu.serialization import dumps  # noqa: PLC0415 - slow to load, and most farms don't sign
+
     return spec.model_copy(update={"signature": dumps(_content(batch, spec), serializer=SERIALIZER)[2]})
 
 
 def objection(batch: str, spec: TestSpec) -> str | None:
     """Why a test must not run: nobody known signed it, or signed something else. None: it may."""
+    from celery.exceptions import SecurityError  # noqa: PLC0415 - as above
+    from kombu.exceptions import DecodeError, SerializerNotInstalled  # noqa: PLC0415
+    from kombu.serialization import loads  # noqa: PLC0415
+
     if spec.signature is None:
         return "it carries no signature"
     try:

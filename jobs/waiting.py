@@ -16,12 +16,12 @@ from redis.exceptions import OutOfMemoryError
 
 from breakers import BreakerError, CircuitView
 from jobs import carrying_out
+from jobs.backend import BOOT, Backend
 from jobs.batches import Claim, Owner, Progress, Reaper, StaleAttempt
 from jobs.batches.events import BatchEvent
 from jobs.batches.unmanned import UnmannedQueues
 from jobs.connections import REDIS_ABSENCE
 from jobs.settings import settings
-from jobs.worker import BOOT, Backend
 from recovery import BrowserType, ModelType
 
 # Milliseconds that one read of the event stream waits; also how late a Ctrl-C may be heard.

@@ -1,4 +1,4 @@
-"""What a process of ours holds: connections for all, and in a worker's child the session pool and the leases' keeper.
+"""What a worker's child holds: its connections, the session pool and the leases' keeper.
 
 Made on first use in the process that uses it (Celery forks its children), never shared across a fork.
 """
@@ -6,48 +6,20 @@ Made on first use in the process that uses it (Celery forks its children), never
 from __future__ import annotations
 
 import os
-import time
-import uuid
 from dataclasses import dataclass
 from functools import cached_property
 
 import psutil
 
-from jobs.artefacts import artefact_store
-from jobs.batches import BatchStore, LeaseKeeper, Owner, Presence
+from jobs.backend import BOOT, Backend
+from jobs.batches import LeaseKeeper, Owner
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.preparer import Preparer
-from jobs.circuits import farm_circuits
-from jobs.connections import REDIS_ABSENCE, connect
+from jobs.connections import REDIS_ABSENCE
 from jobs.leaving import is_leaving
 from jobs.own.hosting import HostKeeper
 from jobs.session_teller import SessionTeller
-from jobs.settings import Settings, settings
-
-# One value for a worker's main process and the children that it forks: whoever holds a lease with our BOOT and a pid
-# that is gone is dead.
-BOOT = uuid.uuid4().hex
-# When this process, or the one that it was forked from, began; on the monotonic clock.
-BOOTED_AT = time.monotonic()
-
-
-class Backend:
-    """The shared state as one process sees it: batches, circuits, and who is at work."""
-
-    def __init__(self, config: Settings, patience: float = 0.0) -> None:
-        """``patience``: seconds that steps of a test are tried again for while Redis is away."""
-        self.client = connect(config.redis_url)
-        self.store = BatchStore(
-            self.client,
-            prefix=config.key_prefix,
-            lease_seconds=config.lease_seconds,
-            expiry_seconds=config.batch_expiry_seconds,
-            longest_seconds=config.batch_longest_seconds,
-            patience=patience,
-        )
-        self.presence = Presence(self.client, prefix=config.key_prefix)
-        self.artefacts = artefact_store(self.client, config)
-        self.registry = farm_circuits(self.client, config)
+from jobs.settings import settings
 
 
 @dataclass

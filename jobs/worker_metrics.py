@@ -21,11 +21,11 @@ from prometheus_client.registry import Collector
 
 from breakers import BreakerError
 from jobs.app import app
+from jobs.backend import Backend
 from jobs.batches.keyspace import totals_key
 from jobs.batches.totals import read_totals
 from jobs.settings import settings
 from jobs.totals_metrics import counter, histogram
-from jobs.worker import Backend
 
 log = logging.getLogger("breakwater.worker")
 

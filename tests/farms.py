@@ -15,11 +15,11 @@ from pathlib import Path
 
 import redis
 
+from jobs.backend import Backend
 from jobs.batches import BatchHeader
 from jobs.ports import free_port
 from jobs.settings import Settings
 from jobs.specs import Platform, TestSpec, Verdict
-from jobs.worker import Backend
 from recovery import BrowserType, ModelType
 
 ROOT = Path(__file__).parents[1]

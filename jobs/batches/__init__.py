@@ -3,9 +3,10 @@
 At least one delivery (Celery's), exactly one verdict (ours). The layout of all keys: layout.lua.
 """
 
+from jobs.batches.attempt_name import AttemptName
 from jobs.batches.client import BatchReport, enqueue, report, wait
 from jobs.batches.lease import HeldLease, LeaseKeeper
-from jobs.batches.message import AttemptName, MessageTemplate
+from jobs.batches.message import MessageTemplate
 from jobs.batches.presence import Node, Presence, Session
 from jobs.batches.reaper import Reaper, Tick
 from jobs.batches.store import BatchStore

@@ -22,9 +22,9 @@ from jobs.specs import TestSpec, Verdict
 # What is imported in the functions knows this package, and brings Celery and the models' catalogue along.
 if TYPE_CHECKING:
     from breakers import CircuitView
+    from jobs.backend import Backend
     from jobs.plan import Plan
     from jobs.reports.summary import Summary
-    from jobs.worker import Backend
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ class _Told:
 
 @contextmanager
 def _farm(url: str | None) -> Iterator[Backend]:
+    from jobs.backend import Backend  # noqa: PLC0415
     from jobs.settings import settings  # noqa: PLC0415
-    from jobs.worker import Backend  # noqa: PLC0415
 
     config = settings()
     backend = Backend(config if url is None else config.model_copy(update={"redis_url": url}))

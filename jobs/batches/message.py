@@ -6,53 +6,20 @@ The envelope is built once, by Celery itself, with blanks for what differs from 
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from celery import Celery
-from kombu.serialization import dumps
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
-
-from jobs.batches.values import BATCH_ID
-from jobs.specs import TEST_ID
+if TYPE_CHECKING:
+    from celery import Celery
 
 TASK_NAME = "jobs.tasks.run_attempt"
 
 # Blanks in the envelope. Neither ids nor queue names can contain them.
 _TASK_ID, _ARGS_REPR, _BODY, _TAG, _QUEUE = "<task id>", "<args>", "<body>", "<tag>", "<queue>"
 _BLANKS = {_TASK_ID: "task_id", _ARGS_REPR: "args", _BODY: "body", _TAG: "tag", _QUEUE: "queue"}
-
-
-class AttemptName(NamedTuple):
-    """What a message says: which attempt is to run. It is data from a queue that anybody may have written to."""
-
-    batch: Annotated[str, StringConstraints(pattern=BATCH_ID)]
-    test: Annotated[str, StringConstraints(pattern=TEST_ID)]
-    number: Annotated[int, Field(ge=1, le=1_000_000)]
-
-    @classmethod
-    def read(cls, arguments: Sequence[object], unknown: Mapping[str, object]) -> AttemptName:
-        """The name that a task's arguments give.
-
-        Raises:
-            ValidationError: they give none.
-        """
-        return _NAME.validate_python((*arguments, *unknown.values()) if arguments else dict(unknown))
-
-    @classmethod
-    def of_task(cls, task_id: str) -> AttemptName | None:
-        """The name in a task's id; None: the task is none of ours."""
-        with contextlib.suppress(ValueError):
-            batch, test, number = task_id.split(":")
-            return _NAME.validate_python((batch, test, int(number)))
-        return None
-
-
-_NAME = TypeAdapter(AttemptName, config=ConfigDict(strict=True))
 
 
 class MessageTemplate:
@@ -63,6 +30,9 @@ class MessageTemplate:
     """
 
     def __init__(self, app: Celery, task: str = TASK_NAME) -> None:
+        from kombu.serialization import dumps  # noqa: PLC0415 - slow to load, and most commands write no message
+
+        self._dumps: Callable[..., Any] = dumps
         self.queues = frozenset(app.amqp.queues)
         message = app.amqp.as_task_v2(
             _TASK_ID, task, args=(), kwargs={}, argsrepr=_ARGS_REPR, ignore_result=app.conf.task_ignore_result
@@ -114,7 +84,7 @@ class MessageTemplate:
         args = f'["{batch}", "{test}", {attempt}]'
         body = f"[{args}{self._body_rest}"
         if self._signed_by is not None:
-            body = dumps(json.loads(body), serializer=self._signed_by)[2]
+            body = self._dumps(json.loads(body), serializer=self._signed_by)[2]
         return self._envelope % {
             "task_id": f"{batch}:{test}:{attempt}",
             "args": args.replace('"', "'"),

@@ -123,8 +123,10 @@ class Publishing(Pressure):
             browser = None if spec.simulate else spec.browser
             queue = queue_for(browser)
             # After the digest was taken: no two signatures are the same.
+            # After the messages' template, too: with it Celery learns the keys.
+            messages = self.messages
             signed = _spec_json(signing.signed(batch, spec)) if signing.is_on() else spec_json
-            by_browser[browser] += (spec.id, signed, self.messages.write(queue, batch, spec.id, 1))
+            by_browser[browser] += (spec.id, signed, messages.write(queue, batch, spec.id, 1))
             sizes[queue] += 1
         return by_browser
 

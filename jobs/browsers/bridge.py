@@ -24,7 +24,8 @@ from jobs.browsers.runner import run_test, simulate_test
 from jobs.circuits import PROBE_SECONDS, farm_circuits
 from jobs.connections import connect
 from jobs.model_sources import is_hub_name, look_up
-from jobs.models import ModelUnknown, built_in_name, catalogue
+from jobs.models.catalogue import built_in_name, catalogue
+from jobs.models.unavailable import ModelUnknown
 from jobs.settings import settings
 from jobs.specs import Measurement, ModelSource, Platform, TestSpec
 from recovery import (

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from jobs.browsers.failures import TestFailure
 from jobs.browsers.tensors import MAX_FRAME_BYTES, DType
-from jobs.models import entry_for, make_inputs
+from jobs.models.catalogue import entry_for
+from jobs.models.inputs import make_inputs
 from jobs.specs import TestSpec
 
 GivenInputs = str | Mapping[str, NDArray[np.generic]]

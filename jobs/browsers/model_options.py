@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from jobs.browsers.protocol import RunOptions
-from jobs.models import ModelEntry
+from jobs.models.catalogue import ModelEntry
 from jobs.models.reference import model_inputs
 from jobs.specs import Platform
 from recovery import Adjustments

@@ -8,7 +8,8 @@ import numpy as np
 
 from jobs.browsers.protocol import LogMel
 from jobs.browsers.tensors import Tensor
-from jobs.models import ModelEntry, spectrogram_of
+from jobs.models.catalogue import ModelEntry
+from jobs.models.inputs import spectrogram_of
 from jobs.models.log_mel import mel_filters
 from jobs.models.sound import SAMPLE_RATE, tones
 from recovery.kinds import BrowserType

@@ -23,7 +23,7 @@ from jobs.browsers.pool import SessionPool
 from jobs.browsers.prepared import PreparedProfiles
 from jobs.browsers.preparer import NO_MODELS, profile_name
 from jobs.browsers.runner import run_test
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.scratch import ScratchFolder
 from jobs.settings import Settings, settings
 from jobs.specs import Platform, TestSpec

@@ -18,18 +18,11 @@ from jobs.browsers.page_features import log_mel_for
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.protocol import ModelPart, Run, RunOptions, WeightFile
 from jobs.browsers.tensors import Tensor
-from jobs.models import (
-    ModelEntry,
-    ModelFileMissing,
-    ModelInvalid,
-    ModelUnknown,
-    UnknownModel,
-    compare,
-    entry_for,
-    make_batch,
-    measure_native,
-    native_run,
-)
+from jobs.models.catalogue import ModelEntry, ModelFileMissing, UnknownModel, entry_for
+from jobs.models.compare import compare
+from jobs.models.inputs import make_batch
+from jobs.models.reference import ModelInvalid, measure_native, native_run
+from jobs.models.unavailable import ModelUnknown
 from jobs.specs import AdapterInfo, Measurement, Platform, TestSpec
 from recovery import Adjustments, BrowserType
 

@@ -15,6 +15,7 @@ import psutil
 import redis
 
 from breakers import CircuitMetrics
+from jobs.backend import Backend
 from jobs.batches import BatchHeader, Progress
 from jobs.batches.events import BatchEvent
 from jobs.chaos.ledger import Ledger
@@ -26,7 +27,6 @@ from jobs.farm import Farm, FarmFailure
 from jobs.settings import settings
 from jobs.specs import Verdict
 from jobs.waiting import Waiting
-from jobs.worker import Backend
 from recovery import BrowserType
 
 # Seconds until every worker node of the farm must have announced itself.

@@ -27,9 +27,9 @@ from jobs.cli.wait import wait
 from jobs.cli.watch import watch
 from jobs.cli.workers import workers
 from jobs.connections import RedisUnavailable, what_redis_refused
+from jobs.exit_codes import ExitCode
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
-from jobs.reports.summary import ExitCode
 from jobs.settings import WrongSettings
 
 

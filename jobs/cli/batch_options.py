@@ -13,7 +13,6 @@ import click
 
 from jobs.batch_file import load_plan
 from jobs.batches.values import BATCH_ID, Priority
-from jobs.browsers.finding import unasked_browsers
 from jobs.cli.last_failed import failed_tests
 from jobs.cli.numbers import FiniteRange
 from jobs.farm import FarmFailure
@@ -87,6 +86,8 @@ class BatchOptions:
             return load_plan(self.file)
         if self.quick:
             return quick_plan(self.browsers or [BrowserType.CHROME], self.platforms)
+        from jobs.browsers.finding import unasked_browsers  # noqa: PLC0415 - brings Selenium along, which is slow to load
+
         # Without browsers a test differs by model and platform only: Chrome stands for all, as in a quick batch.
         here = self.browsers or ([BrowserType.CHROME] if self.simulate else unasked_browsers(settings()))
         if not here:

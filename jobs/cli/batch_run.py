@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from breakers import CircuitMetrics
+from jobs.backend import Backend
 from jobs.batches import BatchConflict, BatchHeader, DuplicateTest, UnknownBatch
 from jobs.cli.farms import FarmInUse, farm_for, is_named
 from jobs.cli.views import View
@@ -21,7 +22,6 @@ from jobs.reports.thresholds import Comparison
 from jobs.settings import settings
 from jobs.specs import Outcome, Verdict
 from jobs.waiting import Waiting
-from jobs.worker import Backend
 
 # Seconds that workers have to notice a cancelled batch before the command leaves them to it.
 _CANCEL_GRACE = 8.0

@@ -19,8 +19,8 @@ from jobs.chaos.strikes import strikes
 from jobs.cli.accounts import print_account
 from jobs.cli.folders import check_folder
 from jobs.cli.numbers import FiniteRange
+from jobs.exit_codes import ExitCode
 from jobs.farm import FarmFailure
-from jobs.reports.summary import ExitCode
 from jobs.settings import settings
 from recovery import BrowserType
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from jobs.browsers.doctor import Finding, examine
 from jobs.browsers.protocol import Capabilities
 from jobs.connections import RedisUnavailable, connect_checked, without_password
-from jobs.reports.summary import ExitCode
+from jobs.exit_codes import ExitCode
 from jobs.settings import Settings, settings
 
 Lines = list[tuple[str, str]]

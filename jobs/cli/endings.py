@@ -17,12 +17,17 @@ from jobs.cli.batch_run import MOST_NOTABLE, Ran
 from jobs.cli.folders import check_folder
 from jobs.cli.numbers import FiniteRange
 from jobs.cli.phrases import Loudness
+from jobs.exit_codes import ExitCode
 from jobs.farm import FarmFailure
 from jobs.plan import BadInput
-from jobs.reports import ReportWriter, check_writable, write_html, write_json, write_junit, write_markdown
 from jobs.reports.baseline import Baseline, read_baseline
-from jobs.reports.summary import ExitCode, summarise
+from jobs.reports.html import write_html
+from jobs.reports.json_report import write_json
+from jobs.reports.junit import write_junit
+from jobs.reports.markdown import write_markdown
+from jobs.reports.summary import summarise
 from jobs.reports.thresholds import Thresholds
+from jobs.reports.writing import ReportWriter, check_writable
 from jobs.specs import Outcome
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from jobs.browsers.finding import unasked_browsers
+from jobs.backend import Backend
 from jobs.connections import connect_checked, without_password
 from jobs.farm import Farm
 from jobs.plan import BadInput
 from jobs.settings import settings
-from jobs.worker import Backend
 from recovery import BrowserType
 
 
@@ -63,6 +62,8 @@ def farm_for(
     if is_named():
         yield standing_farm("run")
         return
+    from jobs.browsers.finding import unasked_browsers  # noqa: PLC0415 - brings Selenium along, which is slow to load
+
     config = settings()
     names = sorted({*browsers, *unasked_browsers(config)}) if browsers else []
     with Farm(names, concurrency=concurrency, log_dir=log_dir, env={**os.environ, **environment}) as farm:

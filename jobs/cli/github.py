@@ -10,7 +10,7 @@ import click
 
 from jobs.cli.batch_run import Ran
 from jobs.cli.phrases import show_verdict
-from jobs.reports import render_markdown
+from jobs.reports.markdown import render_markdown
 from jobs.specs import Outcome
 
 # GitHub shows ten of a kind for a step; the summary has the rest.

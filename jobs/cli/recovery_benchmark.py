@@ -21,11 +21,11 @@ from jobs.cli.batch_run import follow, sum_up
 from jobs.cli.farms import farm_for
 from jobs.cli.folders import check_folder
 from jobs.cli.views import view_for
+from jobs.exit_codes import ExitCode
 from jobs.farm import FarmFailure
 from jobs.recovery_benchmark import Measured, Rate, Seconds, measure, tests_of
-from jobs.reports import check_writable
 from jobs.reports.markdown import way_of
-from jobs.reports.summary import ExitCode
+from jobs.reports.writing import check_writable
 from jobs.settings import settings
 from jobs.specs import TestSpec, Verdict
 from recovery import BrowserType, RecoveryPolicy

@@ -9,7 +9,7 @@ from jobs.cli.attached import attached, batch_argument, follow_attached
 from jobs.cli.batch_run import sum_up
 from jobs.cli.endings import Ending, ending_options, exit_code
 from jobs.cli.numbers import FiniteRange
-from jobs.reports.summary import ExitCode
+from jobs.exit_codes import ExitCode
 
 
 @click.command()

@@ -17,8 +17,8 @@ from breakers import CircuitBreakerRegistry
 from jobs.batches import Node, Presence, Session
 from jobs.cli.numbers import FiniteRange
 from jobs.connections import connect, connect_checked
+from jobs.exit_codes import ExitCode
 from jobs.plan import BadInput
-from jobs.reports.summary import ExitCode
 from jobs.routing import browser_queue
 from jobs.settings import settings
 from recovery import BrowserType

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from jobs.artefacts import artefact_store
+from jobs.backend import Backend
 from jobs.batches import UnknownBatch
 from jobs.dashboard.board import BoardReader
 from jobs.dashboard.channel import Channel, Listener, event
@@ -24,7 +25,6 @@ from jobs.dashboard.told import Batches, Board, Change, Farm, Standing, TestTold
 from jobs.dashboard.transitions import AWAY, Transitions
 from jobs.routing import SIMULATION_QUEUE
 from jobs.settings import Settings
-from jobs.worker import Backend
 
 log = logging.getLogger("breakwater.dashboard")
 

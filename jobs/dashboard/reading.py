@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from breakers import CircuitMetrics
+from jobs.backend import Backend
 from jobs.batches import Node, Progress, Session
 from jobs.batches.keyspace import text, totals_key
 from jobs.batches.totals import Totals, read_totals
@@ -27,7 +28,6 @@ from jobs.dashboard.told import (
 )
 from jobs.recoveries import DAYS_KEPT, summary
 from jobs.routing import QUEUE_NAMES, browser_queue
-from jobs.worker import Backend
 from recovery.kinds import BrowserType
 
 # Batches that the list shows.

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 from tokenizers import Tokenizer
 
-from jobs.models.input_specs import Spectrogram, Tensor
+from jobs.models.input_specs import Spectrogram
+from jobs.models.input_values import Tensor, make_values
 from jobs.models.reference import ModelInput, ModelInvalid
 from jobs.models.sound import SAMPLE_RATE, tones
 
@@ -117,7 +118,7 @@ def spectrogram_spec(repository: Repository) -> Spectrogram:
 
 
 def _spectrogram(repository: Repository, seed: int) -> Tensor:
-    return spectrogram_spec(repository).make(seed)
+    return make_values(spectrogram_spec(repository), seed)
 
 
 def _waveform(repository: Repository, seed: int) -> Tensor:

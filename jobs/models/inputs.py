@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jobs.models.catalogue import ModelEntry
-from jobs.models.input_specs import InputSpec, Normal, Spectrogram, Tensor, Tokens
+from jobs.models.input_specs import InputSpec, Normal, Spectrogram, Tokens
+from jobs.models.input_values import Tensor, make_values
 from jobs.models.reference import ModelInput, ModelInvalid, model_inputs
 
 # The size of a dimension that the file leaves open, unless it is a batch (1) or an image's (RGB, 224 × 224).
@@ -31,7 +32,7 @@ def make_inputs(entry: ModelEntry, seed: int = 0) -> dict[str, Tensor]:
     if entry.repository is not None:
         return _hub_inputs(entry, entry.repository, seed)
     specs = entry.inputs if entry.inputs is not None else own_inputs(entry)
-    return {spec.name: spec.make(seed) for spec in specs}
+    return {spec.name: make_values(spec, seed) for spec in specs}
 
 
 def make_batch(entry: ModelEntry, size: int) -> dict[str, Tensor]:
@@ -68,7 +69,7 @@ def _hub_inputs(entry: ModelEntry, folder: Path, seed: int) -> dict[str, Tensor]
             elif declared.name not in part.feeds and (values := hub_input(declared, repository, seed)) is not None:
                 inputs[declared.name] = values
     missing = (spec for spec in own_inputs(entry) if spec.name not in inputs)
-    return {**inputs, **{spec.name: spec.make(seed) for spec in missing}}
+    return {**inputs, **{spec.name: make_values(spec, seed) for spec in missing}}
 
 
 def own_inputs(entry: ModelEntry) -> tuple[InputSpec, ...]:

@@ -17,7 +17,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from jobs.models.catalogue import ModelEntry, ModelPart
 from jobs.models.digests import file_digest
-from jobs.models.input_specs import Tensor
+from jobs.models.input_values import Tensor
 
 # Results kept: so many, and so many bytes of outputs; a result beyond the bytes alone is not kept.
 KEPT_RESULTS = 32

@@ -7,11 +7,13 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 from urllib.parse import urljoin
 
-from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.support.wait import WebDriverWait
+# Slow to load: whoever has a driver has it, and a farm's client has none.
+if TYPE_CHECKING:
+    from selenium.webdriver.remote.webdriver import WebDriver
+    from selenium.webdriver.support.wait import WebDriverWait
 
 # As what is kept of a failed attempt: a file has at most so many bytes, and a test attaches at most so many files.
 LARGEST_ARTEFACT: Final = 2 * 1024 * 1024
@@ -73,6 +75,8 @@ class Context(Generic[P]):
 
     def wait(self, seconds: float | None = None) -> WebDriverWait[WebDriver]:
         """Selenium's own wait, for at most ``seconds`` and never beyond the attempt's time."""
+        from selenium.webdriver.support.wait import WebDriverWait  # noqa: PLC0415 - as above
+
         at_most = self.remaining if seconds is None else min(seconds, self.remaining)
         return WebDriverWait(self._live_driver(), at_most, poll_frequency=_POLL)
 

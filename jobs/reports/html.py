@@ -9,19 +9,22 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from jobs.batches.values import BatchHeader
+from jobs.exit_codes import ExitCode
 from jobs.recoveries import summary_of
 from jobs.reports.artefact_files import NO_FILES, ArtefactFiles, link_from
 from jobs.reports.breakdown import not_allowed, reasons, success_by
-from jobs.reports.summary import ExitCode, summarise
+from jobs.reports.summary import summarise
 from jobs.reports.thresholds import Comparison
 from jobs.reports.writing import write_whole
 from jobs.specs import Outcome, Verdict
 from recovery import AttemptRecord, RecoveryLevel
 from recovery.statistics import RecoverySummary
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 # Tests whose attempts are drawn. More make a page that a phone can't open; the JSON report has all.
 MOST_DETAILED = 500
@@ -178,6 +181,8 @@ def _by_failure(recovery: RecoverySummary) -> dict[str, dict[RecoveryLevel, tupl
 
 @cache
 def _templates() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - slow to load, few want it
+
     templates = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,

@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 
 from jobs.batches.verdicts import CANCELLED
+from jobs.exit_codes import ExitCode
 from jobs.reports.thresholds import Comparison
 from jobs.specs import Outcome, Verdict
 from recovery import RecoveryLevel
-
-
-class ExitCode(IntEnum):
-    """What ``breakwater`` ends with. Where several are true, an interruption counts most, then infrastructure."""
-
-    PASSED = 0
-    FAILED = 1
-    BAD_INPUT = 2
-    INFRASTRUCTURE = 3
-    INTERRUPTED = 130
 
 
 @dataclass(frozen=True)

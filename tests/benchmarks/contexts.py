@@ -21,7 +21,8 @@ from jobs.browsers.pool import SessionPool
 from jobs.browsers.protocol import ModelPart, Result, Run
 from jobs.browsers.runner import RUNS
 from jobs.browsers.tensors import Tensor
-from jobs.models import catalogue, make_inputs
+from jobs.models.catalogue import catalogue
+from jobs.models.inputs import make_inputs
 from jobs.page.generate import node
 from jobs.settings import Settings
 from jobs.specs import Isolation, Platform

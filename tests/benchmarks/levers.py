@@ -25,7 +25,8 @@ from jobs.browsers.pool import SessionPool
 from jobs.browsers.protocol import LogMel, ModelPart, Result, Run, RunOptions
 from jobs.browsers.session import BrowserSession
 from jobs.browsers.tensors import Tensor
-from jobs.models import ModelEntry, catalogue, entry_for, make_batch
+from jobs.models.catalogue import ModelEntry, catalogue, entry_for
+from jobs.models.inputs import make_batch
 from jobs.settings import Settings
 from jobs.specs import ModelSource, Platform, TestSpec
 from recovery import Adjustments, BrowserType, ModelType

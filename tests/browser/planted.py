@@ -22,14 +22,14 @@ from typing import NamedTuple
 from rich.console import Console
 
 from breakers import CircuitMetrics
+from jobs.backend import Backend
 from jobs.batches import BatchHeader
 from jobs.cli.views import view_for
 from jobs.farm import Farm
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.settings import settings
 from jobs.specs import FaultKind, FaultSpec, Isolation, ModelSource, Platform, PythonTest, TestKind, TestSpec, Verdict
 from jobs.waiting import Waiting
-from jobs.worker import Backend
 from recovery import BrowserType, ModelType
 
 RIGHT = "bert-base-uncased"

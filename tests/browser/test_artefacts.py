@@ -14,7 +14,7 @@ import pytest
 from jobs.browsers.failures import TestFailure
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Isolation, ModelSource, Platform, TestSpec
 from recovery import Adjustments, BrowserFailure, BrowserType, ModelType

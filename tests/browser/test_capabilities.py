@@ -10,7 +10,7 @@ import pytest
 
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Measurement, Platform, TestSpec
 from recovery import Adjustments, BrowserType, FailureType, RecoveryLevel, categorize_browser_failure

@@ -13,11 +13,11 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from jobs.backend import Backend
 from jobs.batches import BatchHeader
 from jobs.farm import Farm
 from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Platform, TestSpec
-from jobs.worker import Backend
 from recovery import BrowserType, ModelType
 from tests import farms
 from tests.browser.plain_browsers import CHROMIUM_FLAGS, found

@@ -13,7 +13,7 @@ import pytest
 from jobs.browsers.faults import CATEGORIES, is_possible
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Platform, TestSpec
 from recovery import Adjustments, BrowserFailure, BrowserType, adjust, categorize_browser_failure

@@ -14,7 +14,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from jobs.browsers.isolation import own_tab
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.settings import Settings
 from jobs.specs import Isolation, Platform, TestSpec
 from recovery import Adjustments, BrowserType

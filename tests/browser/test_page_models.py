@@ -10,7 +10,10 @@ import pytest
 from jobs.browsers.page_features import log_mel_for
 from jobs.browsers.protocol import Fault, ModelPart, PageError, PagePhase, Progress, Result, Run, RunOptions
 from jobs.browsers.tensors import Tensor
-from jobs.models import catalogue, compare, make_inputs, native_run
+from jobs.models.catalogue import catalogue
+from jobs.models.compare import compare
+from jobs.models.inputs import make_inputs
+from jobs.models.reference import native_run
 from jobs.specs import Platform
 from recovery.kinds import BrowserType, PageEvent
 from tests.browser.pages import Page

@@ -11,7 +11,7 @@ from jobs.browsers import wear
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test
 from jobs.browsers.wear import own_bytes
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.settings import Settings
 from jobs.specs import Platform, TestSpec
 from recovery import Adjustments, BrowserType

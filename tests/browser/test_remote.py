@@ -24,7 +24,7 @@ from jobs.browsers.failures import TestFailure
 from jobs.browsers.finding import installed_browsers, launch_for
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.ports import free_port
 from jobs.processes import OwnedProcess
 from jobs.scratch import ScratchFolder

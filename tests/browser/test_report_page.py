@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from jobs.reports import write_html
+from jobs.reports.html import write_html
 from jobs.specs import Outcome
 from recovery import RecoveryLevel
 from tests.browser.plain_browsers import plain_browser

@@ -10,7 +10,7 @@ from jobs.browsers.isolation import own_tab
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.runner import run_test
 from jobs.browsers.session import BrowserSession
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.settings import Settings
 from jobs.specs import FaultKind, FaultSpec, Isolation, Platform, TestSpec
 from recovery import Adjustments, BrowserType

@@ -15,7 +15,8 @@ from jobs.browsers.pool import SessionPool
 from jobs.browsers.protocol import Fault, ModelPart, PagePhase, Result, Run
 from jobs.browsers.session import BrowserSession
 from jobs.browsers.tensors import Tensor
-from jobs.models import catalogue, make_inputs
+from jobs.models.catalogue import catalogue
+from jobs.models.inputs import make_inputs
 from jobs.settings import Settings
 from jobs.specs import Platform
 from recovery import Adjustments, BrowserType

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import redis
 
+from jobs.backend import Backend
 from jobs.batches.events import BatchEvent
 from jobs.settings import Settings
 from jobs.waiting import Waiting
-from jobs.worker import Backend
 from tests.conftest import RedisServer
 from tests.integration.batches.conftest import Make
 

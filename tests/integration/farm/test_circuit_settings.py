@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import redis
 
+from jobs.backend import Backend
 from jobs.settings import Settings
-from jobs.worker import Backend
 from tests.conftest import RedisServer
 
 CIRCUIT = "browser:chrome"

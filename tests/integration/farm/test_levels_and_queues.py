@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from jobs.backend import Backend
 from jobs.batches import BatchHeader
 from jobs.farm import Farm
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.settings import settings
 from jobs.specs import FaultKind, FaultSpec, Outcome, Platform, TestSpec, Verdict
-from jobs.worker import Backend
 from recovery import BrowserType
 from tests.farms import until
 

@@ -8,12 +8,12 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from jobs.backend import Backend
 from jobs.batches import BatchHeader
 from jobs.farm import Farm
 from jobs.ports import free_port
 from jobs.settings import Settings
 from jobs.specs import Platform, TestSpec
-from jobs.worker import Backend
 from recovery import BrowserType, ModelType
 
 

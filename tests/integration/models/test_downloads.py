@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.models import ModelUnavailable, ModelUnknown, downloads
+from jobs.models import downloads
+from jobs.models.unavailable import ModelUnavailable, ModelUnknown
 from tests.integration.models.hub_mirror import Mirror, Repository, mirror
 
 FIRST, SECOND = b"the first model" * 1000, b"another model" * 1000

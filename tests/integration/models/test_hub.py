@@ -18,7 +18,9 @@ from tests.integration.models.hub_mirror import COMMIT, Mirror, Repository, mirr
 # What the tests run, in a process of its own: the hub's library reads its environment once.
 PROGRAM = """
 import json, sys
-from jobs.models import ModelInvalid, ModelUnavailable, ModelUnknown, make_inputs, native_run
+from jobs.models.inputs import make_inputs
+from jobs.models.reference import ModelInvalid, native_run
+from jobs.models.unavailable import ModelUnavailable, ModelUnknown
 from jobs.models.catalogue import own_entry
 from jobs.models.hub import look_up
 from jobs.specs import ModelSource

@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from jobs.models import (
-    ModelFileMissing,
-    UnknownModel,
-    built_in_name,
-    catalogue,
-    entry_for,
-    make_inputs,
-    measure_native,
-)
+from jobs.models.catalogue import ModelFileMissing, UnknownModel, built_in_name, catalogue, entry_for
+from jobs.models.inputs import make_inputs
 from jobs.models.make_tiny import TINY, write
-from jobs.models.reference import model_inputs
+from jobs.models.reference import measure_native, model_inputs
 from jobs.models.tiny_graphs import TINY_GRAPHS
 from jobs.specs import ModelSource, Platform, TestSpec
 from recovery.kinds import BrowserType, ModelType

@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from jobs.models import INCOMPARABLE, catalogue, compare, make_inputs, native_run
+from jobs.models.catalogue import catalogue
+from jobs.models.compare import INCOMPARABLE, compare
+from jobs.models.inputs import make_inputs
+from jobs.models.reference import native_run
 
 NUMBERS = st.floats(-1e6, 1e6, width=32)
 TENSORS = arrays(np.float32, array_shapes(max_dims=3, max_side=4), elements=NUMBERS)

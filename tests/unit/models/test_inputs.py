@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, save
 
-from jobs.models import catalogue, make_inputs, native_run
+from jobs.models.catalogue import catalogue
 from jobs.models.input_specs import Mask, Normal, Tokens, Uniform, Zeros
-from jobs.models.reference import KEPT_RESULTS
+from jobs.models.input_values import make_values
+from jobs.models.inputs import make_inputs
+from jobs.models.reference import KEPT_RESULTS, native_run
 
 DIGEST = """
 import hashlib
-from jobs.models import catalogue, make_inputs
+from jobs.models.catalogue import catalogue
+from jobs.models.inputs import make_inputs
 digest = hashlib.sha256()
 for name, entry in sorted(catalogue().items()):
     for tensor in make_inputs(entry, 7).values():
@@ -46,14 +49,14 @@ def test_another_seed_makes_other_inputs(name: str) -> None:
 
 
 def test_an_inputs_values_do_not_depend_on_the_others() -> None:
-    alone = Normal(name="x", shape=(4,)).make(0)
-    Normal(name="y", shape=(4,)).make(0)
-    np.testing.assert_array_equal(alone, Normal(name="x", shape=(4,)).make(0))
-    assert (alone != Normal(name="y", shape=(4,)).make(0)).all()
+    alone = make_values(Normal(name="x", shape=(4,)), 0)
+    make_values(Normal(name="y", shape=(4,)), 0)
+    np.testing.assert_array_equal(alone, make_values(Normal(name="x", shape=(4,)), 0))
+    assert (alone != make_values(Normal(name="y", shape=(4,)), 0)).all()
 
 
 def test_tokens_stay_in_range_and_end_as_told() -> None:
-    ids = Tokens(name="ids", shape=(3, 500), below=10, first=101, last=102).make(0)
+    ids = make_values(Tokens(name="ids", shape=(3, 500), below=10, first=101, last=102), 0)
     assert ids.dtype == np.int64
     assert (ids[:, 0] == 101).all()
     assert (ids[:, -1] == 102).all()
@@ -61,14 +64,14 @@ def test_tokens_stay_in_range_and_end_as_told() -> None:
 
 
 def test_masks_zeros_and_floats_are_what_their_kind_says() -> None:
-    assert Mask(name="m", shape=(2, 5), padding=2).make(0).tolist() == [[1, 1, 1, 0, 0]] * 2
-    assert Mask(name="m", shape=(1, 3)).make(0).tolist() == [[1, 1, 1]]
-    assert not Zeros(name="z", shape=(3,)).make(0).any()
-    uniform = Uniform(name="u", shape=(1000,), low=-1, high=1).make(0)
+    assert make_values(Mask(name="m", shape=(2, 5), padding=2), 0).tolist() == [[1, 1, 1, 0, 0]] * 2
+    assert make_values(Mask(name="m", shape=(1, 3)), 0).tolist() == [[1, 1, 1]]
+    assert not make_values(Zeros(name="z", shape=(3,)), 0).any()
+    uniform = make_values(Uniform(name="u", shape=(1000,), low=-1, high=1), 0)
     assert uniform.dtype == np.float32
     assert -1 <= uniform.min() < -0.9
     assert 0.9 < uniform.max() < 1
-    normal = Normal(name="n", shape=(10_000,), dtype="float16").make(0)
+    normal = make_values(Normal(name="n", shape=(10_000,), dtype="float16"), 0)
     assert normal.dtype == np.float16
     assert abs(float(normal.astype(np.float64).std()) - 1) < 0.05
 

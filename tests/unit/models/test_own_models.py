@@ -10,7 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from jobs.models import ModelEntry, ModelInvalid, ModelPart, Tolerance, make_inputs, measure_native, native_run
+from jobs.models.catalogue import ModelEntry, ModelPart, Tolerance
+from jobs.models.inputs import make_inputs
+from jobs.models.reference import ModelInvalid, measure_native, native_run
 from recovery.kinds import ModelType
 
 

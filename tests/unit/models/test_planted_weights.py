@@ -9,7 +9,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from jobs.models import ModelEntry, catalogue, compare, entry_for, make_inputs, measure_native, native_run
+from jobs.models.catalogue import ModelEntry, catalogue, entry_for
+from jobs.models.compare import compare
+from jobs.models.inputs import make_inputs
+from jobs.models.reference import measure_native, native_run
 from jobs.specs import ModelSource, Platform, TestSpec
 from recovery.kinds import BrowserType
 

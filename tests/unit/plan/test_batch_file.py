@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.batch_file import load_plan
-from jobs.models import catalogue
+from jobs.models.catalogue import catalogue
 from jobs.plan import BadInput, Plan
 from jobs.specs import FaultKind, Platform
 from recovery import BrowserType, ModelType

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from jobs.exit_codes import ExitCode
 from jobs.models.compare import INCOMPARABLE
 from jobs.plan import BadInput
-from jobs.reports import write_json
 from jobs.reports.baseline import Baseline, read_baseline
-from jobs.reports.summary import ExitCode, summarise
+from jobs.reports.json_report import write_json
+from jobs.reports.summary import summarise
 from jobs.reports.thresholds import Comparison, Thresholds
 from jobs.specs import Outcome, Platform, Verdict
 from tests.unit.reports.verdicts import MEASURED, attempt, header, verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.models.compare import INCOMPARABLE
-from jobs.reports import write_json
+from jobs.reports.json_report import write_json
 from jobs.specs import Outcome, Verdict
 from recovery import RecoveryLevel
 from tests.unit.reports.verdicts import MEASURED, attempt, header, verdict

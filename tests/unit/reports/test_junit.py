@@ -9,8 +9,8 @@ import pytest
 import xmlschema
 
 from jobs.artefacts import Artefact
-from jobs.reports import write_junit
 from jobs.reports.artefact_files import by_attempt
+from jobs.reports.junit import write_junit
 from jobs.specs import Outcome, Verdict
 from recovery import BrowserType, RecoveryLevel
 from tests.unit.reports.verdicts import SLOWER, attempt, compared, header, verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.reports import render_markdown
+from jobs.reports.markdown import render_markdown
 from jobs.specs import Outcome, Platform
 from recovery import BrowserType, RecoveryLevel
 from tests.unit.reports.verdicts import MEASURED, attempt, header, verdict

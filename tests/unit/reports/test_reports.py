@@ -11,9 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.batches.values import BatchHeader
+from jobs.exit_codes import ExitCode
 from jobs.plan import BadInput
-from jobs.reports import check_writable, write_json, write_junit
-from jobs.reports.summary import ExitCode, summarise
+from jobs.reports.json_report import write_json
+from jobs.reports.junit import write_junit
+from jobs.reports.summary import summarise
+from jobs.reports.writing import check_writable
 from jobs.specs import Measurement, Outcome, Platform, Verdict
 from recovery import AttemptRecord, BrowserType, FailureType, ModelType, RecoveryLevel
 

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from jobs.reports import write_json
+from jobs.reports.json_report import write_json
 from jobs.reports.schema import SCHEMA_FILE, schema_text
 from jobs.specs import Outcome
 from recovery import RecoveryLevel

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.reports.summary import ExitCode, LevelCounts, summarise
+from jobs.exit_codes import ExitCode
+from jobs.reports.summary import LevelCounts, summarise
 from jobs.specs import Outcome
 from recovery import BrowserType, RecoveryLevel
 from tests.unit.reports.verdicts import attempt, verdict
