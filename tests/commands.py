@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -36,6 +36,12 @@ class Command:
                 stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=environment,
                 start_new_session=True,
             )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
 
     @property
     def output(self) -> str:
@@ -72,7 +78,7 @@ class Command:
             time.sleep(0.05)
         raise AssertionError(f"no such process within {timeout} s:\n{self.output}")
 
-    def assert_nothing_left(self, timeout: float = 5.0) -> None:
+    def assert_nothing_left(self, timeout: float = 60.0) -> None:
         """No process, zombie or temporary file of the run outlives it."""
         deadline = time.monotonic() + timeout
         while True:
@@ -87,7 +93,11 @@ class Command:
         """End the command, for a fixture's end; its wardens end the rest."""
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
+        # What still ends writes into its folders, and would have them stay.
+        deadline = time.monotonic() + 20
+        while any(self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.1)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 

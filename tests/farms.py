@@ -25,7 +25,7 @@ from recovery import BrowserType, ModelType
 ROOT = Path(__file__).parents[1]
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0, why: Callable[[], str] = str) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0, why: Callable[[], str] = str) -> None:
     """Wait for a condition, with a bound; ``why`` is asked what to say when it doesn't come."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -65,7 +65,7 @@ class Program:
         """By force, for a fixture's end: programs with browsers to look after are not started here."""
         if self.process.poll() is None:
             self.signal(signal.SIGKILL)
-            self.process.wait(5)
+            self.process.wait(60)
 
 
 class RedisServer(Program):
@@ -132,7 +132,7 @@ class FarmClient:
     def __init__(self, url: str) -> None:
         self.backend = Backend(Settings(redis_url=url))
 
-    def at_work(self, *workers: Worker, seconds: float = 30.0) -> None:
+    def at_work(self, *workers: Worker, seconds: float = 120.0) -> None:
         """Wait until these workers have announced themselves."""
         names = {worker.name for worker in workers}
 
@@ -174,7 +174,7 @@ class FarmClient:
         assert set(names.values()) <= {1}, f"more than one verdict: {names.most_common(3)}"
         return Counter(f"{verdict.outcome.value}{verdict.reason and ': '}{verdict.reason}" for verdict in verdicts)
 
-    def run(self, tests: int, *workers: Worker, seconds: float = 40.0) -> Counter[str]:
+    def run(self, tests: int, *workers: Worker, seconds: float = 120.0) -> Counter[str]:
         """Publish a batch, wait for its end, and count how it ended."""
         batch = self.publish(tests)
         until(

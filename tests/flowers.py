@@ -50,7 +50,7 @@ class Flower:
                 env={**plain, "BREAKWATER_REDIS_URL": redis_url, **(environment or {})},
             )  # fmt: skip
         self.url = f"http://127.0.0.1:{self.port}" + (f"/{prefix}" if prefix else "")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             try:
                 self.get("/healthcheck")
@@ -63,7 +63,7 @@ class Flower:
 
     def get(self, path: str, *, login: bool = True, host: str | None = None) -> str:
         request = urllib.request.Request(self.url + path, headers=self._headers(login, host))
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return str(answer.read().decode())
 
     def status(self, path: str, *, login: bool = True) -> int:
@@ -78,7 +78,7 @@ class Flower:
     ) -> tuple[int, dict[str, Any]]:
         """Give an order as the page does; the status and what was said."""
         page = urllib.request.Request(self.url + "/circuits", headers=self._headers(True, host))
-        with urllib.request.urlopen(page, timeout=20) as answer:
+        with urllib.request.urlopen(page, timeout=60) as answer:
             cookie = re.search(r"_xsrf=([^;]+)", str(answer.headers["Set-Cookie"]))
             frame = frame_of(answer.read().decode())
         assert cookie is not None
@@ -88,15 +88,15 @@ class Flower:
         body = json.dumps({"order": order, "name": name}).encode()
         request = urllib.request.Request(self.url + "/orders", data=body, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return int(answer.status), json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
 
     @contextmanager
     def listen(self, path: str, after: str = "") -> Iterator[Iterator[tuple[str, str, Any]]]:
-        """The events of a stream: kind, id and what is told. Nothing heard for 10 s is an error."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        """The events of a stream: kind, id and what is told. Nothing heard for a minute is an error."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = self._headers(True, None) | ({"Last-Event-ID": after} if after else {})
         connection.request("GET", (f"/{self.prefix}" if self.prefix else "") + path, headers=headers)
         try:
@@ -106,7 +106,7 @@ class Flower:
 
     def stop(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def _headers(self, login: bool, host: str | None) -> dict[str, str]:
         headers = {"Authorization": f"Basic {b64encode(self.login.encode()).decode()}"} if self.login and login else {}

@@ -32,7 +32,7 @@ class Order(BaseModel):
 def heading(driver: WebDriver, context: Context[Order]) -> None:
     """Passes; uses all that a context gives."""
     driver.get(PAGE)
-    title = context.until(lambda page: page.find_element(By.TAG_NAME, "h1"), "a heading", 3)
+    title = context.until(lambda page: page.find_element(By.TAG_NAME, "h1"), "a heading", 30)
     context.screenshot()
     context.attach("notes.txt", f"{context.browser} {context.attempt} {context.url('/x')} {context.remaining > 0}")
     context.log.info("the heading is there")

@@ -18,7 +18,8 @@ from jobs.browsers.protocol import ModelPart, PageError, Progress, Result, Run
 from jobs.browsers.tensors import Tensor
 from jobs.specs import Platform
 
-BOUND = 60.0
+# Seconds. A software adapter compiles shaders for long on a busy machine.
+BOUND = 180.0
 BROWSERS = ("chromium", "firefox")
 
 Arrays = Mapping[str, NDArray[np.generic]]

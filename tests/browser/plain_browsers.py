@@ -69,8 +69,8 @@ def plain_browser(name: str) -> Iterator[tuple[WebDriver, psutil.Process]]:
     """A driver and the process of the driver program, whose descendants the browser's processes are."""
     driver, pid = LAUNCHERS[name]()
     root = psutil.Process(pid)
-    driver.set_page_load_timeout(30)
-    driver.set_script_timeout(10)
+    driver.set_page_load_timeout(120)
+    driver.set_script_timeout(60)
     try:
         yield driver, root
     finally:
@@ -81,7 +81,7 @@ def plain_browser(name: str) -> Iterator[tuple[WebDriver, psutil.Process]]:
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(family, timeout=10)
+        psutil.wait_procs(family, timeout=60)
 
 
 def _quit(driver: WebDriver) -> None:

@@ -35,7 +35,7 @@ def artefacts_of_failure(
     browser: BrowserType,
     *faults: FaultKind,
     own: ModelSource | None = None,
-    timeout: float = 30,
+    timeout: float = 180,
     isolation: Isolation = Isolation.SESSION,
 ) -> dict[str, bytes]:
     spec = TestSpec(

@@ -88,14 +88,19 @@ async def the_original_example(bridge: BrowserAutomationBridge, *, break_it: boo
 
 def firefox() -> BrowserAutomationBridge:
     return BrowserAutomationBridge(
-        platform="webgpu", browser_name="firefox", headless=True, compute_shaders=True, precompile_shaders=True
+        platform="webgpu",
+        browser_name="firefox",
+        headless=True,
+        compute_shaders=True,
+        precompile_shaders=True,
+        timeout=300,
     )
 
 
 def test_the_original_example_runs_as_it_was_written() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.browser.original_example"],
-        check=False, capture_output=True, text=True, timeout=120, cwd=ROOT,
+        check=False, capture_output=True, text=True, timeout=300, cwd=ROOT,
     )  # fmt: skip
     assert ran.stdout.startswith("Test result: "), ran.stdout + ran.stderr
     assert "browser=<BrowserType.FIREFOX" in ran.stdout
@@ -172,7 +177,7 @@ def test_open_circuits_failures_and_cancelled_tests_in_one_life(redis_server: Re
             assert isinstance(bridge.launch_failure, CircuitOpenError)
             assert create_browser_circuit_breaker("chrome").get_metrics()["current_state"] == CircuitState.FORCED_OPEN
             registry.reset("browser:chrome")
-            with anyio.fail_after(30):
+            with anyio.fail_after(120):
                 while not await bridge.launch():  # the word reaches the bridge's own registry a moment later
                     await anyio.sleep(0.05)
 

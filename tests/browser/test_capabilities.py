@@ -34,7 +34,7 @@ def run(
     faults: tuple[FaultSpec, ...] = (),
 ) -> Measurement:
     spec = TestSpec(
-        id="test", browser=browser, model=model, model_type=catalogue()[model].type, platform=platform, timeout=60,
+        id="test", browser=browser, model=model, model_type=catalogue()[model].type, platform=platform, timeout=180,
         faults=faults,
     )  # fmt: skip
     return run_test(spec, 1, browser, Adjustments(), pool, lambda: False)

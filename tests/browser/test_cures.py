@@ -69,7 +69,7 @@ def warm_up(browser: BrowserType, adjustments: Adjustments, pool: SessionPool) -
 def test_more_time_cures_a_slow_server(browser: BrowserType, pool: SessionPool) -> None:
     slow = TestSpec(
         id="slow", browser=browser, model="bert-base-uncased", model_type=ModelType.TEXT, platform=Platform.WASM,
-        timeout=4, faults=(FaultSpec(kind=FaultKind.ASSET_SLOW, attempts=None),),
+        timeout=6, faults=(FaultSpec(kind=FaultKind.ASSET_SLOW, attempts=None),),
     )  # fmt: skip
     assert failed_and_cured(slow, browser, pool).backend == "wasm"
 
@@ -95,6 +95,7 @@ def test_wasm_cures_a_gpu_that_keeps_dying_and_says_so(browser: BrowserType, poo
     kind = FaultKind.GPU_PROCESS_KILLED if browser is BrowserType.CHROME else FaultKind.DEVICE_LOST
     dying = TestSpec(
         id="dying", browser=browser, model="bert-base-uncased", model_type=ModelType.TEXT, platform=Platform.WEBGPU,
+        timeout=300,
         faults=(FaultSpec(kind=kind, attempts=None),),
     )  # fmt: skip
     adjustments: Adjustments | None = Adjustments()

@@ -23,7 +23,7 @@ def test_each_browser_is_started_and_asked(tmp_path: Path, commands: list[Comman
     # No Selenium Manager's cache of the developer's own.
     doctor = Command(["doctor", "--json"], tmp_path, {"SE_CACHE_PATH": str(tmp_path)})
     commands.append(doctor)
-    assert doctor.wait(120) == 0, doctor.output
+    assert doctor.wait(300) == 0, doctor.output
     told = json.loads(doctor.output[doctor.output.index("{") :])
     found = {finding["browser"]: finding for finding in told["browsers"]}
     assert set(found) == {"chrome", "firefox", "edge", "webkit"}
@@ -43,7 +43,7 @@ def test_each_browser_is_started_and_asked(tmp_path: Path, commands: list[Comman
 def test_where_nothing_can_run_it_says_so_and_what_to_do(tmp_path: Path, commands: list[Command]) -> None:
     doctor = Command(["doctor"], tmp_path, {"PATH": str(tmp_path), "SE_CACHE_PATH": str(tmp_path)})
     commands.append(doctor)
-    assert doctor.wait(60) == 3, doctor.output
+    assert doctor.wait(180) == 3, doctor.output
     assert "no redis-server on PATH" in doctor.output
     assert "no Chrome or Chromium found" in doctor.output
     assert doctor.output.count("  fix ") >= 4

@@ -21,7 +21,9 @@ from tests.browser.owners import scratch_root
 
 MODEL = "bert-base-uncased"
 # Seconds in which even a busy machine must have seen it. (What a calm one takes, the benchmark measures.)
-SEEN_WITHIN = 20.0
+SEEN_WITHIN = 60.0
+# Seconds that a test has: what is seen by its end only, is seen too late.
+TIMEOUT = 240.0
 
 ON_GPU = {kind for kind in FaultKind if not is_possible(kind, BrowserType.CHROME, Platform.WASM)}
 # Those that the same session is renewed after, in place (level 1).
@@ -60,7 +62,7 @@ def pool(root: Path, browser: BrowserType) -> Iterator[SessionPool]:
 def spec(browser: BrowserType, platform: Platform, *kinds: FaultKind) -> TestSpec:
     return TestSpec(
         id="test", browser=browser, model=MODEL, model_type=catalogue()[MODEL].type, platform=platform,
-        timeout=2 if _SLOW & set(kinds) else 60, faults=tuple(FaultSpec(kind=kind) for kind in kinds),
+        timeout=2 if _SLOW & set(kinds) else TIMEOUT, faults=tuple(FaultSpec(kind=kind) for kind in kinds),
     )  # fmt: skip
 
 

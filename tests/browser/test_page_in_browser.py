@@ -116,7 +116,7 @@ def test_outputs_equal_native_ones_and_the_second_run_is_warm(page: Page, model:
             np.testing.assert_allclose(outputs[name], expected, atol=TOLERANCE)
     assert len(second.run_ms) == 5
     assert first.runtime_ms > 20  # the module was compiled …
-    assert second.runtime_ms < 20  # … and stays so
+    assert second.runtime_ms < first.runtime_ms / 3  # … and stays so
     if platform is Platform.WEBGPU:
         assert first.adapter is not None
         assert first.adapter.software, "these tests launch browsers on software adapters"
@@ -287,7 +287,7 @@ def test_a_dropped_connection_is_made_again_by_the_same_page(page: Page, model: 
     connection = page.link._connection
     assert connection is not None
     page.link._loop.call_soon_threadsafe(connection.end, 1012, "test")
-    assert eventually(lambda: page.link._connection not in (None, connection), within=10)
+    assert eventually(lambda: page.link._connection not in (None, connection))
     with suppress(TimeoutError):
         pytest.fail(f"the same page counts as new: {page.link.wait_hello(0.1)}")
     page.run(model, Platform.WASM)
@@ -298,8 +298,7 @@ def test_a_stalled_model_is_no_hang(page: Page, model: Path) -> None:
     page.link.faults.stall(60)
     page.start(model, Platform.WASM, IDS)
     assert eventually(lambda: page.link.phase is PagePhase.LOAD and (page.link.phase_age or 0) > 1.5)
-    assert page.link.pulse_age is not None
-    assert page.link.pulse_age < 1
+    assert eventually(lambda: (page.link.pulse_age or 9) < 1, within=40), "the stall lasts longer"
     page.link.faults.stall(0)
     assert isinstance(page.answer(), Result)
 
@@ -310,10 +309,9 @@ def test_a_stalled_model_is_no_hang(page: Page, model: Path) -> None:
 def test_a_hung_page_still_beats_but_has_no_pulse(own_page: Page) -> None:
     link = own_page.link
     link.send(Fault(kind="hang"))
-    assert eventually(lambda: (link.pulse_age or 0) > 2.5, within=10)
+    assert eventually(lambda: (link.pulse_age or 0) > 2.5)
     assert link.connected
-    assert link.heartbeat_age is not None
-    assert link.heartbeat_age < 1.5
+    assert eventually(lambda: (link.heartbeat_age or 9) < 1.5)
     assert link.phase is PagePhase.IDLE
 
 
@@ -321,8 +319,8 @@ def test_a_killed_browser_is_silent(own_page: Page) -> None:
     for child in own_page.process.children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             child.kill()
-    assert eventually(lambda: not own_page.link.connected, within=5)
-    assert eventually(lambda: (own_page.link.heartbeat_age or 0) > 1, within=5)
+    assert eventually(lambda: not own_page.link.connected)
+    assert eventually(lambda: (own_page.link.heartbeat_age or 0) > 1)
 
 
 @pytest.mark.parametrize("own_page", ["chromium"], indirect=True)
@@ -333,7 +331,7 @@ def test_a_killed_gpu_process_is_a_lost_device_and_the_next_run_gets_a_new_one(o
         with suppress(psutil.NoSuchProcess):
             if "--type=gpu-process" in child.cmdline():
                 child.kill()
-    error = own_page.answer(within=10)
+    error = own_page.answer()
     assert isinstance(error, PageError)
     assert error.kind is PageEvent.DEVICE_LOST
     own_page.run(model, Platform.WEBGPU)

@@ -113,12 +113,12 @@ def test_a_worker_has_the_profiles_made_that_its_launches_miss(
             timeout=120,
         )  # fmt: skip
         batch = client.publish_specs([spec], allow=())
-        until(lambda: client.is_finished(batch), 60, lambda: worker.output)
+        until(lambda: client.is_finished(batch), 180, lambda: worker.output)
         assert client.outcomes(batch) == {"passed": 1}, worker.output
         assert config.profiles_dir is not None
         folder = config.profiles_dir
-        wait_until(lambda: list(folder.glob(f"{browser.value}-text-*")), f"a profile is kept {worker.output}", 120)
+        wait_until(lambda: list(folder.glob(f"{browser.value}-text-*")), f"a profile is kept {worker.output}", 300)
     finally:
         worker.process.terminate()
-        worker.process.wait(30)
+        worker.process.wait(60)
     assert not [left for left in config.profiles_dir.iterdir() if left.name.startswith("bw-")]

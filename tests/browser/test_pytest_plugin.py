@@ -24,7 +24,7 @@ import os
 import pytest
 
 PAGE = "data:text/html,<h1>A page</h1>"
-on_the_farm = pytest.mark.breakwater(browser="chrome", timeout=30)
+on_the_farm = pytest.mark.breakwater(browser="chrome", timeout=120)
 
 @on_the_farm
 def test_passes(driver, context):
@@ -51,7 +51,7 @@ def test_is_recovered(driver, context):
     if context.attempt == 1:
         os.kill(os.getpid(), 9)
 
-@pytest.mark.breakwater(browser="edge", timeout=30)
+@pytest.mark.breakwater(browser="edge", timeout=120)
 @pytest.mark.xfail
 def test_has_no_browser(driver):
     pass
@@ -89,7 +89,7 @@ def standing_farm(redis_server: RedisServer, redis_client: redis.Redis, folder: 
         environment = {**os.environ, **named, **allowed, "TMPDIR": scratch}
         with OwnedProcess(command, env=environment, cwd=Path(scratch)) as worker:
             live = FarmClient(redis_server.url).backend.presence.live_queues
-            until(lambda: live().get("browser.chrome"), 30, worker.log_tail)
+            until(lambda: live().get("browser.chrome"), 120, worker.log_tail)
             yield named
 
 
@@ -99,7 +99,7 @@ def run_pytest(folder: Path, *arguments: str, **env: str) -> tuple[int, str]:
             sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".", "-rA",
             *arguments,
         ],
-        check=False, cwd=folder, capture_output=True, text=True, timeout=150,
+        check=False, cwd=folder, capture_output=True, text=True, timeout=400,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("BREAKWATER_")},
             "TMPDIR": str(folder), "COLUMNS": "200", **env,

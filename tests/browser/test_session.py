@@ -21,7 +21,7 @@ from recovery.failures import GpuFailure, TimeoutFailure
 
 BROWSERS = (BrowserType.CHROME, BrowserType.FIREFOX)
 # Seconds. Software adapters are slow, and other tests may have been hard on the machine.
-TIMEOUT = 60.0
+TIMEOUT = 240.0
 
 Run = Callable[..., Measurement]
 
@@ -111,9 +111,9 @@ def test_a_hung_page_is_seen_by_its_pulse_long_before_the_time_limit(
     assert isinstance(seen, TimeoutFailure)
     assert seen.evidence.budget_spent is None
     assert seen.evidence.heartbeat_age is not None
-    assert seen.evidence.heartbeat_age < 1
     assert seen.evidence.pulse_age is not None
-    assert 1.5 <= seen.evidence.pulse_age < 5
+    assert 1.5 <= seen.evidence.pulse_age < TIMEOUT / 4
+    assert seen.evidence.heartbeat_age < seen.evidence.pulse_age
     pool.renew()
     assert pool.session_for(browser, Adjustments()) is session
     run()

@@ -46,7 +46,7 @@ def terminal(redis_server: RedisServer, redis_client: redis.Redis) -> Iterator[o
 
 
 def until_serving(client: redis.Redis, queue: str, worker: OwnedProcess) -> None:
-    until(lambda: queue in Presence(client).live_queues(), 30, worker.log_tail)
+    until(lambda: queue in Presence(client).live_queues(), 120, worker.log_tail)
 
 
 def test_a_worker_started_by_celery_runs_what_breakwater_enqueues(
@@ -60,7 +60,7 @@ def test_a_worker_started_by_celery_runs_what_breakwater_enqueues(
         tmp_path, {"BREAKWATER_REDIS_URL": redis_server.url},
     )  # fmt: skip
     try:
-        assert command.wait(60) == 0, command.output + worker.log_tail()
+        assert command.wait(180) == 0, command.output + worker.log_tail()
     finally:
         command.kill()
     [verdict] = read_report(tmp_path / "report.json")["verdicts"]
@@ -78,7 +78,7 @@ def test_a_queue_without_a_worker_is_told_and_its_tests_end(
     (tmp_path / "batch.toml").write_text(BATCH, encoding="utf-8")
     command = Command(["run", "batch.toml"], tmp_path, {"BREAKWATER_REDIS_URL": redis_server.url})
     try:
-        assert command.wait(60) == 3, command.output
+        assert command.wait(180) == 3, command.output
     finally:
         command.kill()
     assert "no worker serves the queue browser.chrome" in command.output
@@ -89,12 +89,12 @@ def test_flower_shows_our_queues(terminal: object, redis_client: redis.Redis) ->
     until_serving(redis_client, "browser.firefox", worker)
     port = free_port()
     flower = terminal("flower", f"--port={port}", "--address=127.0.0.1")
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     page = ""
     while "browser.firefox" not in page:
         assert time.monotonic() < deadline, flower.log_tail()
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/broker", timeout=10) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/broker", timeout=60) as reply:
                 page = reply.read().decode()
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.2)
@@ -104,6 +104,6 @@ def test_flower_shows_our_queues(terminal: object, redis_client: redis.Redis) ->
 def test_the_application_imports_from_any_folder(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "jobs", "report"],
-        check=True, capture_output=True, text=True, timeout=60, cwd=tmp_path,
+        check=True, capture_output=True, text=True, timeout=120, cwd=tmp_path,
     )  # fmt: skip
     assert "jobs.tasks" in told.stdout

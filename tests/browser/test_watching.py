@@ -26,8 +26,8 @@ from tests.browser.owners import scratch_root
 # Seconds. The shorter, the shorter the work that outlasts it.
 PATIENCE = 1.0
 # Seconds in which a hang must be seen on a busy machine too. (What a calm one takes, the benchmark measures.)
-SEEN_WITHIN = 20.0
-TIMEOUT = 60.0
+SEEN_WITHIN = 60.0
+TIMEOUT = 240.0
 SIZE = 384
 
 
@@ -92,10 +92,11 @@ def labour(session: BrowserSession, model: Path, times: int) -> Result:
 
 
 def test_long_work_on_the_main_thread_is_no_hang(session: BrowserSession, laborious: Path) -> None:
-    quick = labour(session, laborious, 20)
-    times = int(20 * 2.5 * PATIENCE / (quick.run_ms[0] / 1000))
-    long = labour(session, laborious, times)
-    assert long.run_ms[0] / 1000 > 1.5 * PATIENCE, "the work was too short to prove anything"
+    times, longest = 20, 0.0
+    while longest <= 1.5 * PATIENCE:
+        assert times < 10**6, "the work was too short to prove anything"
+        longest = max(labour(session, laborious, times).run_ms) / 1000
+        times *= 3
 
 
 @pytest.mark.parametrize("phase", [PagePhase.LOAD, PagePhase.CREATE, PagePhase.COMPILE, PagePhase.RUN])

@@ -37,7 +37,7 @@ def run(pool: SessionPool) -> Run:
     def run(*faults: FaultKind, platform: Platform = Platform.WASM) -> Measurement:
         spec = TestSpec(
             id="test", browser=BrowserType.WEBKIT, model=MODEL, model_type=catalogue()[MODEL].type, platform=platform,
-            timeout=60, faults=tuple(FaultSpec(kind=kind) for kind in faults),
+            timeout=180, faults=tuple(FaultSpec(kind=kind) for kind in faults),
         )  # fmt: skip
         return run_test(spec, 1, BrowserType.WEBKIT, Adjustments(), pool, lambda: False)
 

@@ -22,7 +22,7 @@ def command(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Command]
     "command", [["chaos", "--tests", "40", "--seed", "4", "--kills", "6", "--workers", "2"]], indirect=True
 )
 def test_a_farm_under_attack_keeps_every_promise(command: Command) -> None:
-    assert command.wait(150) == 0, command.output
+    assert command.wait(500) == 0, command.output
     assert "verdicts      40: 4 failed, 36 passed" in command.output
     assert "every promise was kept; the same again: breakwater chaos --tests 40 --seed 4" in command.output
     assert "kill   4: Redis redis-server" in command.output
@@ -31,7 +31,7 @@ def test_a_farm_under_attack_keeps_every_promise(command: Command) -> None:
 
 @pytest.mark.parametrize("command", [["e2e", "--workers", "2", "--tasks", "8", "--platform", "wasm"]], indirect=True)
 def test_faults_are_seen_recovered_and_counted(command: Command) -> None:
-    assert command.wait(150) == 0, command.output
+    assert command.wait(500) == 0, command.output
     assert "verdict: every promise was kept" in command.output
     assert "verdicts      8: 1 failed, 7 passed" in command.output
     command.assert_nothing_left()

@@ -47,7 +47,7 @@ def test_services_that_never_answer_are_named_in_time_and_nothing_goes_on_asking
         monkeypatch.setenv("BREAKWATER_TEST_MARK", mark := os.urandom(8).hex())
         began = time.monotonic()
         assert [main(strict, seconds=1.0) for strict in (False, True)] == [0, 1]
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(",")[0] for line in lines] == ["audit: Python: NOT CHECKED", "audit: Node: NOT CHECKED"] * 2
     assert all(line.endswith("no answer in time") for line in lines)

@@ -122,15 +122,15 @@ def test_a_partition_loses_no_verdict_and_doubles_none(network: Network, parts: 
     until(lambda: ran_by(client, batch, west) > 20)
     network.cut("west")
     before = ran_by(client, batch, west)
-    until(lambda: client.is_finished(batch), 60, lambda: east.output[-2000:])
+    until(lambda: client.is_finished(batch), 180, lambda: east.output[-2000:])
     assert client.outcomes(batch) == {"passed": 800}
     assert ran_by(client, batch, west) <= before + 2  # what was on its way
     assert "west@test" not in {node.node for node in client.backend.presence.nodes()}
 
     network.heal("west")
-    client.at_work(east, west, seconds=60)
+    client.at_work(east, west, seconds=180)
     again = client.publish(200)
-    until(lambda: client.is_finished(again), 60, lambda: west.output[-2000:])
+    until(lambda: client.is_finished(again), 180, lambda: west.output[-2000:])
     assert client.outcomes(again) == {"passed": 200}
     assert ran_by(client, again, west) > 0
     # What it brought along from before the cut changed nothing.

@@ -85,7 +85,7 @@ def test_keeping_the_same_again_replaces_it(redis_client: redis.Redis) -> None:
 def test_they_expire_and_leave_no_key(redis_client: redis.Redis) -> None:
     artefacts = store(redis_client, expiry=1)
     artefacts.keep("b", "t", 1, {"log": b"x"})
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while redis_client.keys("test:*"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -95,7 +95,7 @@ def test_they_expire_and_leave_no_key(redis_client: redis.Redis) -> None:
 def test_what_expired_is_counted_no_more(redis_client: redis.Redis) -> None:
     artefacts = store(redis_client, expiry=1)
     artefacts.keep("old", "t", 1, {"log": b"x" * 60 * KIB})
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while redis_client.exists("test:artefacts:of:old"):
         assert time.monotonic() < deadline
         time.sleep(0.05)

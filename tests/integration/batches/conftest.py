@@ -82,7 +82,7 @@ class Make:
         )
 
     @staticmethod
-    def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
         """As ``farms.until``, but looks often enough for leases of a fraction of a second."""
         deadline = time.monotonic() + seconds
         while not condition():

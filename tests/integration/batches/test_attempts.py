@@ -182,10 +182,10 @@ def test_events_are_read_on_from_the_last_one_and_waited_for(store: BatchStore, 
     last = store.events(batch)[-1].id
     assert store.events(batch, last, 10) == []
     reader: list[Any] = []
-    thread = threading.Thread(target=lambda: reader.extend(store.events(batch, last, 5000)))
+    thread = threading.Thread(target=lambda: reader.extend(store.events(batch, last, 60_000)))
     thread.start()
     first = make.claim(store)
-    thread.join(6)
+    thread.join(60)
     assert [event.type for event in reader] == ["claimed"]
     store.send_on(first, make.record(first), FALLBACK)
     (failed,) = store.events(batch, reader[-1].id)
@@ -216,14 +216,14 @@ def test_a_keeper_learns_that_the_attempt_is_lost(store: BatchStore, batch: str,
     claim = make.claim(store)
     with keeper.hold(claim) as held:
         assert store.expire_now(batch, "t0", 1, claim.owner) is not None
-        assert held.wait_stop(5)
+        assert held.wait_stop(60)
         assert held.claim_state() == "lost"
     keeper.close()
 
 
 def _keep_in_child(keeper: LeaseKeeper, claim: Claim) -> None:
     with keeper.hold(claim) as held:
-        raise SystemExit(0 if held.wait_stop(10) and held.claim_state() == "lost" else 1)
+        raise SystemExit(0 if held.wait_stop(60) and held.claim_state() == "lost" else 1)
 
 
 def test_a_keeper_taken_through_a_fork_keeps_the_childs_lease(store: BatchStore, batch: str, make: Any) -> None:
@@ -235,7 +235,7 @@ def test_a_keeper_taken_through_a_fork_keeps_the_childs_lease(store: BatchStore,
         child.start()
         make.until(lambda: store.client.zscore("t:batches:leases", "b:t1") > ends + 2 * make.LEASE)
         assert store.expire_now(batch, "t1", 1, claim.owner) is not None
-        child.join(10)
+        child.join(60)
         assert child.exitcode == 0
     keeper.close()
 

@@ -38,8 +38,8 @@ def test_a_batch_is_enqueued_waited_for_and_reported(farm: BatchStore, redis_ser
     worker = threading.Thread(target=work)
     worker.start()
     seen: list[str] = []
-    assert wait(batch, timeout=20, on_event=lambda event: seen.append(event.type), url=url).done == 3
-    worker.join(5)
+    assert wait(batch, timeout=60, on_event=lambda event: seen.append(event.type), url=url).done == 3
+    worker.join(60)
     assert seen[-1] == "finished"
     told = report(batch, url=url)
     assert told.finished

@@ -27,9 +27,9 @@ def test_a_process_that_hangs_loses_its_test(redis_client: redis.Redis) -> None:
     claim = claimed(store)
     keeper = LeaseKeeper(store)
     with keeper.hold(claim, at_most=0.5) as lease:
-        assert lease.wait_stop(5)
+        assert lease.wait_stop(60)
         assert lease.claim_state() == "lost"
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while store.take_expired("b", "t") is None:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -45,17 +45,18 @@ def test_a_long_probe_keeps_its_place_until_its_process_hangs(redis_client: redi
     def let_in() -> bool:
         return registry.states("c")["c"] == (CircuitState.HALF_OPEN, 0.0)
 
-    def wait_for_place() -> float:
+    def wait_for_place() -> None:
         began = time.monotonic()
         while not let_in():
-            assert time.monotonic() < began + 5
+            assert time.monotonic() < began + 60
             time.sleep(0.01)
-        return time.monotonic() - began
 
     wait_for_place()
     guard = registry.guard("c", probe_seconds=store.lease_seconds)
+    began = time.monotonic()
     with keeper.hold(claimed(store), at_most=2.0) as lease, guard, lease.renewing(guard.renew):
-        assert 1.8 < wait_for_place() < 4.0
+        wait_for_place()
+        assert time.monotonic() - began > 1.8
     keeper.close()
 
 
@@ -70,7 +71,7 @@ def test_a_leaving_worker_gives_back_the_attempt_that_went_on_in_place(redis_cli
         time.sleep(1.5)  # the keeper looks twice, and knows the attempt by its old name only
         assert lease.claim_state() == "held"
         lease.follow(second)
-        assert lease.wait_stop(5)
+        assert lease.wait_stop(60)
         assert lease.claim_state() == "lost"
     again = store.claim("b", "t", 2, Owner(node="n2", boot="x", pid=2))
     assert isinstance(again, Claim)
@@ -79,14 +80,14 @@ def test_a_leaving_worker_gives_back_the_attempt_that_went_on_in_place(redis_cli
 
 
 def test_what_goes_wrong_with_one_lease_ends_no_other(redis_client: redis.Redis) -> None:
-    store = BatchStore(redis_client, lease_seconds=0.5)
+    store = BatchStore(redis_client, lease_seconds=1.2)
     keeper = LeaseKeeper(store)
 
     def breaks() -> None:
         raise ValueError("a defect")
 
     with keeper.hold(claimed(store)) as lease, lease.renewing(breaks):
-        time.sleep(1.2)
+        time.sleep(2)  # longer than a lease
         assert store.take_expired("b", "t") is None
         assert lease.claim_state() == "held"
     keeper.close()

@@ -63,7 +63,7 @@ def test_of_many_publishing_at_once_one_batch_comes(store: BatchStore, redis_cli
     conflicts: list[BatchConflict] = []
 
     def publish(size: int) -> None:
-        start.wait(10)
+        start.wait(60)
         try:
             make.store(redis_client).publish(make.header(), make.specs(size))
         except BatchConflict as error:
@@ -73,7 +73,7 @@ def test_of_many_publishing_at_once_one_batch_comes(store: BatchStore, redis_cli
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     total = store.progress("b").total
     assert total in {50, 60}
     assert redis_client.llen("browser.chrome") == total

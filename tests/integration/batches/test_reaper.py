@@ -45,13 +45,13 @@ def _start(target: Any, url: str) -> Any:
     ready = _SPAWN.Event()
     process = _SPAWN.Process(target=target, args=(url, ready), daemon=True)
     process.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     return process
 
 
 def _kill(process: Any) -> None:
     process.kill()
-    process.join(10)
+    process.join(60)
 
 
 def _sends_on(store: BatchStore, make: Any, lost: list[Claim]) -> Any:
@@ -161,7 +161,7 @@ def test_a_parked_test_waits_until_it_is_due(
 ) -> None:
     redis_client.delete("browser.chrome")
     first, second = make.claim(store, "t0"), make.claim(store, "t1")
-    store.park(first, make.record(first, "circuit_open"), RETRY, 0.3)
+    store.park(first, make.record(first, "circuit_open"), RETRY, 1.5)
     store.park(second, make.record(second, "circuit_open"), RETRY, 60)
     progress = store.progress(batch)
     assert (progress.parked, progress.queues["browser.chrome"].parked) == (2, 2)
@@ -268,7 +268,7 @@ def test_a_dead_holder_known_to_be_dead_is_not_waited_for(store: BatchStore, bat
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     claims = [claim for claim in takers if claim is not None]
     assert all(claim.owner == dead.owner for claim in claims)
     # Each who expired it may take it anew, but only the last has it: one decision counts.

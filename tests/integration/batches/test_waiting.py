@@ -50,5 +50,5 @@ def test_a_verdict_between_two_looks_is_told(
 
     monkeypatch.setattr(store, "progress", finish_first)
     heard = Heard()
-    assert Waiting(backend, "b", heard, serve=False).until_finished(20)
+    assert Waiting(backend, "b", heard, serve=False).until_finished(60)
     assert heard.events == ["published", "claimed", "verdict", "finished"]

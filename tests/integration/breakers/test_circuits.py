@@ -22,7 +22,7 @@ from breakers import (
 from tests.conftest import RedisServer
 from tests.farms import until
 
-QUICK = {"failure_threshold": 2, "recovery_timeout": 0.15, "success_threshold": 2}
+QUICK = {"failure_threshold": 2, "recovery_timeout": 1.0, "success_threshold": 2}
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def test_failures_in_a_row_open_it_and_probes_close_it(registry: CircuitBreakerR
     with pytest.raises(CircuitOpenError) as caught:
         circuit.call(int)
     assert caught.value.name == "browser:chrome"
-    assert 0 < caught.value.retry_after <= 0.15
-    until(lambda: registry.states("browser:chrome")["browser:chrome"].retry_after == 0, 5)
+    assert 0 < caught.value.retry_after <= 1.0
+    until(lambda: registry.states("browser:chrome")["browser:chrome"].retry_after == 0)
     assert circuit.state is CircuitState.HALF_OPEN
     circuit.call(int)
     assert circuit.state is CircuitState.HALF_OPEN
@@ -77,7 +77,7 @@ def test_a_guard_takes_all_permits_or_none(registry: CircuitBreakerRegistry) -> 
     with pytest.raises(CircuitOpenError), registry.guard("a", "b"):
         raise AssertionError("the call was made")
     assert registry.get("a").get_metrics()["executions"] == 0
-    until(lambda: registry.states("b")["b"].retry_after == 0, 5)
+    until(lambda: registry.states("b")["b"].retry_after == 0)
     with registry.guard("a", "b"), pytest.raises(CircuitOpenError), registry.guard("b"):
         raise AssertionError("a second probe was let in")
     assert registry.get("a").get_metrics()["successes"] == 1
@@ -95,7 +95,7 @@ def test_what_is_not_counted_is_no_failure(registry: CircuitBreakerRegistry) -> 
 
 def test_an_interrupted_call_gives_its_permit_back_uncounted(registry: CircuitBreakerRegistry) -> None:
     trip(registry, "c")
-    until(lambda: registry.states("c")["c"].retry_after == 0, 5)
+    until(lambda: registry.states("c")["c"].retry_after == 0)
     with pytest.raises(KeyboardInterrupt), registry.guard("c"):
         raise KeyboardInterrupt
     assert registry.states("c")["c"] == (CircuitState.HALF_OPEN, 0.0)
@@ -120,16 +120,16 @@ def _probe_for_ever(url: str, ready: object) -> None:
 def test_a_dead_probe_frees_its_permit(redis_server: RedisServer, redis_client: redis.Redis) -> None:
     registry = CircuitBreakerRegistry(redis_client, **QUICK, probe_seconds=0.3)
     trip(registry, "c")
-    until(lambda: registry.states("c")["c"].retry_after == 0, 5)
+    until(lambda: registry.states("c")["c"].retry_after == 0)
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     probe = context.Process(target=_probe_for_ever, args=(redis_server.url, ready))
     probe.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     assert probe.pid is not None
     os.kill(probe.pid, signal.SIGKILL)
-    probe.join(10)
-    until(lambda: registry.states("c")["c"].retry_after == 0, 2)
+    probe.join(60)
+    until(lambda: registry.states("c")["c"].retry_after == 0)
 
 
 def test_settings_in_force_win_and_the_difference_is_told_once(
@@ -209,7 +209,7 @@ def test_a_reset_reaches_another_process_at_once(registry: CircuitBreakerRegistr
             return False
         return True
 
-    until(lets_through, 1)
+    until(lets_through)
     registry.close()
     other.close()
 
@@ -219,7 +219,7 @@ def test_an_outcome_seen_from_outside_counts(registry: CircuitBreakerRegistry) -
     registry.record("worker:w1", failed=True)
     assert registry.states("worker:w1", "worker:w2") == {
         "worker:w1": registry.states("worker:w1")["worker:w1"]._replace(
-            retry_after=pytest.approx(0.15, abs=0.15)  # type: ignore[arg-type]
+            retry_after=pytest.approx(0.5, abs=0.5)  # type: ignore[arg-type]
         ),
         "worker:w2": (CircuitState.CLOSED, 0.0),
     }
@@ -292,8 +292,8 @@ def test_it_works_after_the_scripts_are_flushed(registry: CircuitBreakerRegistry
 
 def test_without_redis_calls_are_allowed_or_rejected_and_it_comes_back(own_redis: RedisServer) -> None:
     client = redis.Redis.from_url(own_redis.url)
-    trusting = CircuitBreakerRegistry(client, timeout=0.2)
-    strict = CircuitBreakerRegistry(client, timeout=0.2, on_store_error="reject")
+    trusting = CircuitBreakerRegistry(client, timeout=2.0)
+    strict = CircuitBreakerRegistry(client, timeout=2.0, on_store_error="reject")
     trusting.get("c").call(int)
     strict.get("c").call(int)
     own_redis.stop()
@@ -310,6 +310,6 @@ def test_without_redis_calls_are_allowed_or_rejected_and_it_comes_back(own_redis
             return False
         return True
 
-    until(is_back, 5)
+    until(is_back)
     trusting.close()
     strict.close()

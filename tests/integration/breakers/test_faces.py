@@ -115,7 +115,7 @@ def test_a_newer_version_of_settings_comes_into_force_for_all(
     assert new.settings.version == 2
     assert old.get_metrics()["executions"] == 3
     assert "failure_threshold=1, not 5" in caplog.text
-    until(lambda: [change.version for change in changes] == [2], 5)
+    until(lambda: [change.version for change in changes] == [2])
     registry.close()
 
 
@@ -204,11 +204,11 @@ def test_an_idle_circuit_is_forgotten_but_not_an_operators_word(redis_client: re
     registry.get("idle").record_recovery(method="simple_retry")
     registry.get("ordered").call(int)
     registry.force_open("ordered")
-    until(lambda: not redis_client.keys("*idle"), 5)
+    until(lambda: not redis_client.keys("*idle"))
     assert set(registry.get_metrics()["circuits"]) == {"ordered"}
     assert registry.states("ordered")["ordered"].state is CircuitState.FORCED_OPEN
     registry.reset("ordered")
-    until(lambda: not redis_client.keys("*ordered"), 5)
+    until(lambda: not redis_client.keys("*ordered"))
     registry.get("new").call(int)
     assert redis_client.zrange("{breakwater:circuits}:names", 0, -1) == [b"new"]
 
@@ -227,7 +227,7 @@ def test_a_change_of_state_is_told_to_listeners_of_every_process(redis_client: r
         other.on(StateChanged, listener)
         registry.get("c").force_open(reason="the lab is being moved")
         registry.get("c").reset()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while len(heard_async) < 2:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.005)
@@ -246,12 +246,12 @@ def test_listeners_hear_later_what_happened_while_redis_was_away(own_redis: Redi
     registry, other = CircuitBreakerRegistry(client), CircuitBreakerRegistry(client)
     heard: list[StateChanged] = []
     registry.on(StateChanged, heard.append)
-    until(registry._gate.follower.reading.is_set, 5)
+    until(registry._gate.follower.reading.is_set)
     own_redis.stop()
-    until(lambda: not registry._gate.follower.reading.is_set(), 5)
+    until(lambda: not registry._gate.follower.reading.is_set())
     own_redis.start()
     other.force_open("c")
-    until(lambda: [event.state for event in heard] == [CircuitState.FORCED_OPEN], 20)
+    until(lambda: [event.state for event in heard] == [CircuitState.FORCED_OPEN])
     registry.close()
     other.close()
 
@@ -330,7 +330,7 @@ def test_the_verbose_log_tells_each_decision_and_its_reason(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", VERBOSE, redis_server.url],
-        env={**os.environ, "CIRCUIT_BREAKER_VERBOSE": "1"}, capture_output=True, text=True, timeout=20, check=True,
+        env={**os.environ, "CIRCUIT_BREAKER_VERBOSE": "1"}, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     for told in ("c: let through", "c: recorded a failure", "c: open: 1 failures in a row", "c: rejected (known from"):
         assert told in done.stderr

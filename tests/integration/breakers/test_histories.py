@@ -226,7 +226,7 @@ class Histories(RuleBasedStateMachine):
         self.look()
 
 
-@pytest.mark.timeout(max(180, HISTORIES))
+@pytest.mark.timeout(max(600, HISTORIES))
 def test_redis_and_the_model_agree_on_every_history(redis_client: redis.Redis) -> None:
     Histories.client = redis_client
     run_state_machine_as_test(  # type: ignore[no-untyped-call]

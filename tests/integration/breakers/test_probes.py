@@ -24,7 +24,7 @@ ROUNDS = int(os.environ.get("BREAKWATER_ROUNDS", "40"))
 PLACES = 2
 # Seconds: how long a killed probe may hold its place, and what it may take a crowd of processes on a busy machine to
 # notice that a place is free.
-LEASE, NOTICING = 0.5, 2.0
+LEASE, NOTICING = 0.5, 10.0
 # One round in so many ends with the death of every probe inside; in as many others somebody dies wherever he is.
 KILLED_IN = 10
 
@@ -96,7 +96,7 @@ class Crowd:
     def kill(self, pid: int) -> None:
         process = self._processes.pop(pid)
         process.kill()
-        process.join(10)
+        process.join(60)
         for inside in self._client.scan_iter("inside:*"):
             self._client.hdel(inside, str(pid))
         self.deaths += 1
@@ -109,10 +109,10 @@ class Crowd:
         for process in self._processes.values():
             process.kill()
         for process in self._processes.values():
-            process.join(10)
+            process.join(60)
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> float:
+def until(condition: Callable[[], bool], seconds: float = 120) -> float:
     """Wait for a condition; the seconds it took."""
     began = time.monotonic()
     while not condition():
@@ -121,7 +121,7 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> float:
     return time.monotonic() - began
 
 
-@pytest.mark.timeout(180 + 2 * ROUNDS)
+@pytest.mark.timeout(600 + 2 * ROUNDS)
 def test_never_more_probes_inside_than_allowed_though_some_are_killed(
     redis_server: RedisServer, redis_client: redis.Redis
 ) -> None:
@@ -134,7 +134,7 @@ def test_never_more_probes_inside_than_allowed_though_some_are_killed(
     stuck: list[float] = []
     crowd = Crowd(redis_server.url, redis_client)
     try:
-        until(lambda: number("ready") == PROBERS, seconds=30 + PROBERS)
+        until(lambda: number("ready") == PROBERS, seconds=120 + PROBERS)
         for turn in range(ROUNDS):
             if turn % KILLED_IN == 0:
                 redis_client.rpush("dooms", *range(PLACES))

@@ -20,7 +20,7 @@ from tests.farms import until
 def open_then_probing(registry: CircuitBreakerRegistry, name: str) -> None:
     """Bring a circuit to HALF_OPEN."""
     registry.record(name, failed=True)
-    until(lambda: registry.states(name)[name].state is CircuitState.HALF_OPEN, 10)
+    until(lambda: registry.states(name)[name].state is CircuitState.HALF_OPEN)
 
 
 def forked(work: Callable[[], object]) -> int:
@@ -48,7 +48,7 @@ def test_a_forked_child_starts_afresh_and_disturbs_nobody(redis_client: redis.Re
         with pytest.raises(CircuitOpenError), registry.guard("broken"):
             raise AssertionError
         asyncio.run(circuit.execute(asyncio.sleep, 0))
-        until(registry._gate.follower.reading.is_set, 5)
+        until(registry._gate.follower.reading.is_set)
 
     children = [forked(work) for _ in range(3)]
     for _ in range(20):
@@ -59,7 +59,7 @@ def test_a_forked_child_starts_afresh_and_disturbs_nobody(redis_client: redis.Re
 
 
 def test_a_fork_while_redis_is_known_to_be_away_asks_it_again(own_redis: RedisServer) -> None:
-    registry = CircuitBreakerRegistry(redis.Redis.from_url(own_redis.url), timeout=0.2, on_store_error="reject")
+    registry = CircuitBreakerRegistry(redis.Redis.from_url(own_redis.url), timeout=2.0, on_store_error="reject")
     registry.get("c").call(int)
     own_redis.stop()
     with pytest.raises(redis.RedisError):
@@ -88,15 +88,15 @@ else:
 def test_a_process_whose_clock_is_wrong_sees_what_others_see(
     redis_server: RedisServer, redis_client: redis.Redis, offset: str
 ) -> None:
-    registry = CircuitBreakerRegistry(redis_client, failure_threshold=1, recovery_timeout=30.0)
+    registry = CircuitBreakerRegistry(redis_client, failure_threshold=1, recovery_timeout=300.0)
 
     def told() -> str:
         command = [sys.executable, "-c", WRONG_CLOCK, redis_server.url, offset]
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
     assert told() == "let through"
     registry.record("c", failed=True)
-    assert 0 < float(told()) <= 30
+    assert 0 < float(told()) <= 300
 
 
 ENDING = """
@@ -114,7 +114,7 @@ except CircuitOpenError:
 
 def test_the_following_thread_keeps_no_program_running(redis_server: RedisServer, redis_client: redis.Redis) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ENDING, redis_server.url], capture_output=True, text=True, timeout=20, check=True
+        [sys.executable, "-c", ENDING, redis_server.url], capture_output=True, text=True, timeout=60, check=True
     )
     assert "rejected" in done.stdout
     assert done.stderr == ""
@@ -138,7 +138,7 @@ def test_threads_and_loops_share_a_registry(redis_client: redis.Redis) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(20)
+        worker.join(60)
     assert registry.get("c").get_metrics()["executions"] == 200
 
 

@@ -33,7 +33,7 @@ def server(folder: Path, *arguments: str) -> Iterator[int]:
         yield port
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def is_listening(port: int) -> bool:
@@ -184,10 +184,10 @@ def test_after_a_failover_by_sentinel_circuits_are_as_they_were(tmp_path: Path) 
             "sentinel down-after-milliseconds farm 500\nsentinel failover-timeout farm 3000\n"
         )
         watch = stack.enter_context(server(tmp_path / "sentinel", str(config), "--sentinel"))
-        sentinel = Sentinel([("127.0.0.1", watch)], socket_timeout=1.0)
+        sentinel = Sentinel([("127.0.0.1", watch)], socket_timeout=5.0)
         until(lambda: bool(sentinel.discover_slaves("farm")))
 
-        registry = CircuitBreakerRegistry(sentinel.master_for("farm"), timeout=0.3)
+        registry = CircuitBreakerRegistry(sentinel.master_for("farm"), timeout=2.0)
         registry.get("c").call(int)
         registry.force_open("forced")
         replica = redis.Redis(port=second)

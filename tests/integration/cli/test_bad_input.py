@@ -34,7 +34,7 @@ def breakwater(tmp_path: Path, redis_server: RedisServer, redis_client: redis.Re
             (tmp_path / "batch.toml").write_bytes(data)
         command = Command(list(arguments), tmp_path, {"BREAKWATER_REDIS_URL": url})
         commands.append(command)
-        return command.wait(20), command.output
+        return command.wait(120), command.output
 
     yield run
     for command in commands:
@@ -98,8 +98,8 @@ def test_a_bad_command_line_is_one_line(breakwater: object, redis_client: redis.
     ("setting", "value"), [("LEASE_SECONDS", "soon"), ("REMOTE_CAPABILITIES", "{"), ("KEY_PREFIX", "a b")]
 )
 def test_a_bad_setting_is_one_line(tmp_path: Path, arguments: list[str], setting: str, value: str) -> None:
-    command = Command(arguments, tmp_path, {f"BREAKWATER_{setting}": value})
-    assert command.wait(20) == 2
+    with Command(arguments, tmp_path, {f"BREAKWATER_{setting}": value}) as command:
+        assert command.wait(120) == 2
     assert command.output.startswith(f"breakwater: environment: BREAKWATER_{setting}: must be ")
     assert command.output.count("\n") == 1
 

@@ -24,7 +24,7 @@ def breakwater(tmp_path: Path, redis_server: RedisServer) -> Iterator[Breakwater
     def run(*arguments: str, url: str | None = redis_server.url) -> tuple[int, str]:
         command = Command(["circuits", *arguments], tmp_path, {} if url is None else {"BREAKWATER_REDIS_URL": url})
         commands.append(command)
-        return command.wait(20), command.output
+        return command.wait(120), command.output
 
     yield run
     for command in commands:

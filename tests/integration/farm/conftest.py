@@ -21,7 +21,7 @@ class QuickFarm:
     """Workers that run tests of tests/quick_jobs.py, and one batch ``b`` of them."""
 
     # Seconds. Longer than any test waits: what comes back sooner did not come back by its lease.
-    LONG_LEASE = "60"
+    LONG_LEASE = "300"
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url, folder
@@ -44,7 +44,7 @@ class QuickFarm:
         self.workers.append(worker)
         return worker
 
-    def publish(self, *tests: str, timeout: float = 60.0, simulate: bool = True, **policy: object) -> None:
+    def publish(self, *tests: str, timeout: float = 300.0, simulate: bool = True, **policy: object) -> None:
         header = BatchHeader.model_validate(
             {"id": "b", "name": "b", "created_at": time.time(), "allow": ["simulated"], "policy": policy}
         )
@@ -52,7 +52,7 @@ class QuickFarm:
             header, [simulated(test).model_copy(update={"timeout": timeout, "simulate": simulate}) for test in tests]
         )
 
-    def until_finished(self, seconds: float = 40) -> None:
+    def until_finished(self, seconds: float = 120) -> None:
         until(
             lambda: self.client.is_finished("b"),
             seconds,

@@ -25,22 +25,23 @@ def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
 def test_it_serves_its_queues_and_revives_what_dies(farm: Farm, tmp_path: Path) -> None:
     client = redis.Redis.from_url(farm.url)
     presence = Presence(client)
-    until(lambda: set(presence.live_queues()) == {"browser.chrome", "simulation"}, 30)
+    until(lambda: set(presence.live_queues()) == {"browser.chrome", "simulation"}, 120)
 
     before = {node.node: node.boot for node in presence.nodes()}
     pid = farm.workers["chrome"].pid
     assert pid is not None
     psutil.Process(pid).kill()
-    until(lambda: farm.tend() == ["chrome"], 30)
+    until(lambda: farm.tend() == ["chrome"], 120)
     until(
-        lambda: any(node.node.startswith("chrome@") and node.boot != before[node.node] for node in presence.nodes()), 30
+        lambda: any(node.node.startswith("chrome@") and node.boot != before[node.node] for node in presence.nodes()),
+        120,
     )
 
     client.set("kept", "yes")
     port = farm.url.rpartition(":")[2].partition("/")[0]
     server = next(part for part in psutil.Process().children(recursive=True) if f":{port}" in " ".join(part.cmdline()))
     server.kill()
-    until(lambda: "redis" in farm.tend(), 30)
+    until(lambda: "redis" in farm.tend(), 120)
     assert client.get("kept") == b"yes"
 
     farm.stop()

@@ -32,7 +32,7 @@ def test_a_test_waits_for_the_worker_of_another_browser(
         workers.append(
             Worker(
                 tmp_path / browser, redis_server.url, browser, queues=f"browser.{browser}",
-                env={"BREAKWATER_GATHERING_SECONDS": "30"},
+                env={"BREAKWATER_GATHERING_SECONDS": "120"},
             )
         )  # fmt: skip
         return workers[-1]
@@ -46,7 +46,7 @@ def test_a_test_waits_for_the_worker_of_another_browser(
     batch = client.publish_specs([spec], allow=("degraded",))
     until(lambda: any(isinstance(event, Claimed) for event in client.backend.store.events(batch)))
     worker("firefox")
-    until(lambda: client.is_finished(batch), 60, lambda: "\n".join(one.output[-2000:] for one in workers))
+    until(lambda: client.is_finished(batch), 180, lambda: "\n".join(one.output[-2000:] for one in workers))
     [verdict] = client.verdicts(batch)
     assert (verdict.outcome, verdict.browser) == (Outcome.PASSED, BrowserType.FIREFOX), verdict.reason
     assert verdict.degraded

@@ -37,7 +37,7 @@ def farm() -> Iterator[Farm]:
 @pytest.fixture
 def backend(farm: Farm) -> Iterator[Backend]:
     backend = Backend(settings().model_copy(update={"redis_url": farm.url}))
-    until(lambda: len(nodes(backend)) == 5, 60)
+    until(lambda: len(nodes(backend)) == 5, 180)
     yield backend
     backend.registry.reset(*backend.registry.get_metrics()["circuits"])
     backend.registry.close()
@@ -62,7 +62,7 @@ def verdicts(
         {"id": batch, "name": batch, "created_at": time.time(), "allow": ["degraded"], **header}
     )
     backend.store.publish(allowed, specs)
-    until(lambda: backend.store.progress(batch).finished, 120)
+    until(lambda: backend.store.progress(batch).finished, 300)
     return sorted(backend.store.verdicts(batch), key=lambda verdict: verdict.test)
 
 

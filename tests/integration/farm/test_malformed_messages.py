@@ -77,11 +77,11 @@ def test_a_thousand_malformed_messages_and_payloads_leave_the_worker_at_work(
     pid = worker.process.pid
     redis_client.lpush("simulation", *messages, *payloads)
     quick_farm.publish("sleep-0-after")
-    until(lambda: quick_farm.client.is_finished("b"), 60, lambda: worker.output[-3000:])
+    until(lambda: quick_farm.client.is_finished("b"), 180, lambda: worker.output[-3000:])
     assert quick_farm.client.outcomes("b") == {"passed": 1}
     assert worker.process.poll() is None
     assert worker.process.pid == pid
     assert redis_client.llen("simulation") == 0
-    until(lambda: redis_client.hlen("unacked") == 0, 10, lambda: f"{redis_client.hgetall('unacked')}"[:2000])
+    until(lambda: redis_client.hlen("unacked") == 0, 60, lambda: f"{redis_client.hgetall('unacked')}"[:2000])
     for said in ("is no task, and dropped", "is no attempt's, and dropped"):
         assert worker.output.count(said) > MESSAGES * 0.1

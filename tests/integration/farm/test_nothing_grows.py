@@ -53,7 +53,7 @@ def test_every_key_of_finished_batches_expires_and_what_stays_has_a_bound(
     for _ in range(5):
         quick_farm.client.run(40, worker)
     # Six batches by name, and nothing of their two hundred tests.
-    until(lambda: lasting(redis_client).keys() <= before.keys(), 10, lambda: str(lasting(redis_client)))
+    until(lambda: lasting(redis_client).keys() <= before.keys(), 60, lambda: str(lasting(redis_client)))
     grown = {key: size - before[key] for key, size in lasting(redis_client).items() if size > before[key] + 100}
     assert grown.keys() <= {"breakwater:batches:recent", "breakwater:totals"}
     assert sum(grown.values()) < 1500

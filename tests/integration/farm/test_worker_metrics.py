@@ -20,7 +20,7 @@ from recovery import BrowserType, ModelType
 def read(port: int) -> dict[tuple[str, ...], float]:
     """Every sample by its name and the values of its labels; none while nobody answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             families = list(text_string_to_metric_families(answer.read().decode()))
     except OSError:
         return {}
@@ -40,7 +40,7 @@ def test_a_workers_metrics_tell_of_its_attempts() -> None:
             platform=Platform.WASM, simulate=True,
         )  # fmt: skip
         store.publish(BatchHeader(id="b", name="b", created_at=time.time(), allow=frozenset({"simulated"})), [spec])
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not store.progress("b").finished:
             assert time.monotonic() < deadline
             time.sleep(0.05)

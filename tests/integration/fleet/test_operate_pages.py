@@ -32,7 +32,7 @@ def run(script: str, env: Mapping[str, str | int], folder: Path) -> str:
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         env={"PATH": path, "HOME": str(folder), **{name: str(value) for name, value in env.items()}},
-        cwd=folder, capture_output=True, text=True, check=False, timeout=60,
+        cwd=folder, capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
@@ -80,11 +80,11 @@ def test_a_farm_comes_back_from_a_backup(tmp_path: Path, server: RedisServer, en
     try:
         until(lambda: answers(at(server)))
         assert 20 < len(client.verdicts(batch)) <= at_backup + 300
-        until(lambda: client.is_finished(batch), 60, lambda: worker.output[-3000:])
+        until(lambda: client.is_finished(batch), 180, lambda: worker.output[-3000:])
         assert client.outcomes(batch) == {"passed": 300}
     finally:
         again.kill()
-        again.wait(5)
+        again.wait(60)
 
 
 def test_room_is_made_in_a_full_redis(tmp_path: Path, server: RedisServer) -> None:
@@ -114,13 +114,13 @@ def test_a_worker_is_drained_resumed_and_replaced(tmp_path: Path, server: RedisS
 
     try:
         run(replace, {**names, "OLD_PID": old.process.pid, "TMPDIR": str(tmp_path)}, tmp_path)
-        assert old.process.wait(20) == 0
+        assert old.process.wait(60) == 0
         until(lambda: [node.node for node in client.backend.presence.nodes()] == ["new@test"])
     finally:
         new = [one for one in psutil.process_iter() if "new@test" in arguments_of(one)]
         for process in new:
             process.kill()
-        psutil.wait_procs(new, 5)
+        psutil.wait_procs(new, 60)
     assert new
 
 

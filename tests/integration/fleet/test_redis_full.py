@@ -22,18 +22,18 @@ def test_a_full_redis_stops_nobody_for_good(tmp_path: Path, ending: Any) -> None
     until(lambda: client.done(batch) > 10)
 
     operator.config_set("maxmemory", "1mb")
-    command = Command(["run", "--quick"], tmp_path, {"BREAKWATER_REDIS_URL": server.url})
-    assert command.wait(40) == 3, command.output
+    with Command(["run", "--quick"], tmp_path, {"BREAKWATER_REDIS_URL": server.url}) as command:
+        assert command.wait(120) == 3, command.output
     assert "raise its maxmemory" in command.output.splitlines()[-1]
     assert "Traceback" not in command.output
     assert len(client.verdicts(batch)) < 300
     refused = operator.info("errorstats")["errorstat_OOM"]["count"]
     until(
-        lambda: operator.info("errorstats")["errorstat_OOM"]["count"] > refused + 5, 20, lambda: worker.output[-3000:]
+        lambda: operator.info("errorstats")["errorstat_OOM"]["count"] > refused + 5, 60, lambda: worker.output[-3000:]
     )
     assert worker.process.poll() is None, worker.output[-3000:]
 
     operator.config_set("maxmemory", "0")
-    until(lambda: client.is_finished(batch), 60, lambda: worker.output[-5000:])
+    until(lambda: client.is_finished(batch), 180, lambda: worker.output[-5000:])
     assert client.outcomes(batch) == {"passed": 300}
     client.at_work(worker)

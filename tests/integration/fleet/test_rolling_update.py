@@ -35,7 +35,7 @@ def test_an_update_of_all_workers_loses_no_test(
         )
     )  # fmt: skip
     client.at_work(new)
-    until(lambda: client.is_finished(newer_tests), 40, lambda: new.output[-2000:])
+    until(lambda: client.is_finished(newer_tests), 120, lambda: new.output[-2000:])
     assert client.outcomes(newer_tests) == {"passed": 3}
     for verdict in client.verdicts(newer_tests):
         assert [attempt.worker for attempt in verdict.attempts] == [new.name]  # to be passed over is no attempt
@@ -43,8 +43,8 @@ def test_an_update_of_all_workers_loses_no_test(
     batch = client.publish(800)
     until(lambda: any(verdict.attempts[-1].worker == old.name for verdict in client.verdicts(batch)))
     old.process.terminate()
-    assert old.process.wait(30) == 0, old.output[-2000:]
-    until(lambda: client.is_finished(batch), 40, lambda: new.output[-2000:])
+    assert old.process.wait(120) == 0, old.output[-2000:]
+    until(lambda: client.is_finished(batch), 180, lambda: new.output[-2000:])
     assert client.outcomes(batch) == {"passed": 800}
     verdicts = client.verdicts(batch)
     assert {attempt.worker for verdict in verdicts for attempt in verdict.attempts} == {old.name, new.name}

@@ -42,7 +42,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, 
 def publish(url: str, tests: int, env: Mapping[str, str]) -> str:
     ended = subprocess.run(
         [sys.executable, "-c", PUBLISH, url, str(tests)],
-        env={"PATH": "/usr/bin:/bin", **env}, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+        env={"PATH": "/usr/bin:/bin", **env}, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     return ended.stdout.strip()
 
@@ -55,7 +55,7 @@ def test_only_what_a_known_publisher_signed_is_run(
     client.at_work(worker)
 
     def outcomes(batch: str) -> Mapping[str, int]:
-        until(lambda: client.is_finished(batch), 30, lambda: worker.output[-3000:])
+        until(lambda: client.is_finished(batch), 120, lambda: worker.output[-3000:])
         return client.outcomes(batch)
 
     known = publish(redis_server.url, 2, keys["publisher"])
@@ -85,6 +85,6 @@ def test_a_signed_message_is_still_one_of_celerys(keys: Any) -> None:
     )
     ended = subprocess.run(
         [sys.executable, "-c", script], env={"PATH": "/usr/bin:/bin", **keys["publisher"]}, cwd=ROOT,
-        capture_output=True, text=True, check=True, timeout=60,
+        capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     assert ended.stdout == "application/data ['b', 't', 1]\n"

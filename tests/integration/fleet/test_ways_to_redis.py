@@ -66,14 +66,14 @@ def test_a_farm_over_tls_works_with_the_documented_users(
         client = FarmClient(urls["client"])
         client.at_work(worker)
         batch = client.publish_specs([*map(simulated, map(str, range(20))), killed_once()], ("simulated",))
-        until(lambda: client.is_finished(batch), 60, lambda: worker.output[-3000:])
+        until(lambda: client.is_finished(batch), 180, lambda: worker.output[-3000:])
         assert client.outcomes(batch) == {"passed": 21}
         assert [verdict.test for verdict in client.verdicts(batch) if verdict.recovered] == ["killed-once"]
         assert {one.test for one in client.backend.artefacts.of_batch(batch)} == {"killed-once"}
         assert "ERROR" not in worker.output
         cancelled = client.publish(300)
         client.backend.store.cancel(cancelled)
-        until(lambda: client.is_finished(cancelled), 60)
+        until(lambda: client.is_finished(cancelled), 120)
 
         until(lambda: re.search(r'flower_events_total\{[^}]*worker="sim@test"', flower.get("/metrics")))
         assert "breakwater_up 1.0" in flower.get("/metrics")
@@ -82,7 +82,7 @@ def test_a_farm_over_tls_works_with_the_documented_users(
         control = subprocess.run(
             [sys.executable, "-m", "celery", "--app", "jobs", "inspect", "ping"],
             env={"PATH": os.environ["PATH"], "BREAKWATER_REDIS_URL": urls["flower"]}, cwd=tmp_path,
-            capture_output=True, text=True, check=False, timeout=60,
+            capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert "sim@test: OK" in control.stdout, control.stdout + control.stderr
     finally:
@@ -118,8 +118,9 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_in_one_line(
     )  # fmt: skip
     known = redis.Redis("127.0.0.1", server.port, ssl=True, ssl_ca_certs=str(certificates.authority))
     until(lambda: answers(known), why=lambda: server.output)
-    command = Command(["run", "--quick"], tmp_path, {"BREAKWATER_REDIS_URL": f"rediss://:x@127.0.0.1:{server.port}/0"})
-    assert command.wait(30) == 3
+    url = f"rediss://:x@127.0.0.1:{server.port}/0"
+    with Command(["run", "--quick"], tmp_path, {"BREAKWATER_REDIS_URL": url}) as command:
+        assert command.wait(120) == 3
     assert "certificate verify failed" in command.output
     assert len(command.output.splitlines()) == 1, command.output
     assert ":x@" not in command.output
@@ -147,13 +148,17 @@ def test_a_farm_goes_on_when_its_sentinels_appoint_another_redis(tmp_path: Path,
     worker = ending(Worker(tmp_path / "worker", url))
     client = FarmClient(url)
     client.at_work(worker)
+    client.backend.presence.drain(worker.name)  # until somebody waits
+    until(lambda: all(node.drained for node in client.backend.presence.nodes()))
     batch = client.publish(200)
-    waiting = Command(["wait", batch], tmp_path, {"BREAKWATER_REDIS_URL": url})
+    waiting = Command(["wait", batch], tmp_path, {"BREAKWATER_REDIS_URL": url, "BREAKWATER_UNSERVED_SECONDS": "300"})
     try:
-        until(lambda: client.done(batch) > 5 and "200 tests" in waiting.output)
+        until(lambda: "200 tests" in waiting.output)
+        client.backend.presence.resume(worker.name)
+        until(lambda: client.done(batch) > 5)
         first.process.kill()
         until(lambda: follower.role()[0] == b"master", why=lambda: sentinel.output)
-        assert waiting.wait(60) == 0, waiting.output + worker.output[-3000:]
+        assert waiting.wait(180) == 0, waiting.output + worker.output[-3000:]
     finally:
         waiting.kill()
     assert "Redis is back" in waiting.output

@@ -52,7 +52,7 @@ def mirror(repositories: dict[str, Repository]) -> Iterator[Mirror]:
             yield running
         finally:
             server.shutdown()
-            thread.join(5)
+            thread.join(60)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -109,7 +109,7 @@ class Machine:
         """Look up each name, run each source; all in one process."""
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM], input=json.dumps(questions), env={**self.environment, **more},
-            capture_output=True, text=True, timeout=90, check=False,
+            capture_output=True, text=True, timeout=180, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         answers: list[dict[str, Any]] = json.loads(done.stdout)
@@ -238,7 +238,7 @@ def test_what_can_not_be_fetched_says_whose_fault_it_is(machine: Machine) -> Non
 def test_a_bridge_runs_models_of_the_hub(machine: Machine) -> None:
     environment = {**machine.environment, "BREAKWATER_REDIS_URL": "redis://127.0.0.1:1/0"}
     done = subprocess.run(
-        [sys.executable, "-c", BRIDGE], env=environment, capture_output=True, text=True, timeout=90, check=False
+        [sys.executable, "-c", BRIDGE], env=environment, capture_output=True, text=True, timeout=180, check=False
     )
     first, again, unknown = done.stdout.splitlines()
     assert (first, again) == ("someone/pictures hub", "someone/pictures hub"), done.stderr

@@ -14,7 +14,7 @@ from jobs.browsers.page_link import PageLink
 from jobs.browsers.page_server import PageServer
 
 # Seconds.
-BOUND = 10.0
+BOUND = 60.0
 HELLO = {
     "v": 1, "type": "hello", "page": "first", "user_agent": "test", "cross_origin_isolated": True, "boot_ms": 1.0
 }  # fmt: skip

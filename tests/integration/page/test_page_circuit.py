@@ -58,7 +58,7 @@ def test_the_page_and_the_model_agree_on_every_history() -> None:
     dice = random.Random(156)
     histories, expected = zip(*(history(dice) for _ in range(HISTORIES)), strict=True)
     done = subprocess.run(
-        [node(), str(SCRIPT)], input=json.dumps(histories), capture_output=True, text=True, timeout=60, check=False
+        [node(), str(SCRIPT)], input=json.dumps(histories), capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, done.stderr
     states = set()

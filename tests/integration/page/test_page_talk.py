@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -96,14 +97,16 @@ def test_beats_tell_ages_on_our_clock(server: PageServer, link: PageLink) -> Non
     assert (link.heartbeat_age, link.pulse_age, link.phase, link.phase_age) == (None, None, None, None)
     page = join(server, link)
     assert link.phase is PagePhase.IDLE
+    began = time.monotonic()
     assert post_beat(server, link, "first", pulse_ms=3000, phase="compile", phase_ms=2500) == 204
     assert link.phase is PagePhase.COMPILE
     assert link.heartbeat_age is not None
     assert link.pulse_age is not None
     assert link.phase_age is not None
-    assert link.heartbeat_age < 2
-    assert 3 <= link.pulse_age < 5
-    assert 2.5 <= link.phase_age < 4.5
+    since = time.monotonic() - began
+    assert link.heartbeat_age - since < 0.5
+    assert 3 <= link.pulse_age < 3.5 + since
+    assert 2.5 <= link.phase_age < 3 + since
     page.close()
 
 
@@ -118,7 +121,7 @@ def test_beats_of_another_page_or_a_stranger_change_nothing(server: PageServer, 
     assert get(f"{server.origin}/{'x' * 43}/beat", "POST", body, Origin=server.origin)[0].status == 404
     assert get(link.page_url + "beat", "POST", b"x" * 5000, Origin=server.origin)[0].status in (400, 413)
     assert link.pulse_age is not None
-    assert link.pulse_age < 5
+    assert link.pulse_age < 9
     assert link.phase is PagePhase.IDLE
     page.close()
 

@@ -81,7 +81,7 @@ def test_the_command_tells_it(redis_client: redis.Redis, redis_server: RedisServ
             ["recovery", "stats", *arguments], tmp_path, {} if url is None else {"BREAKWATER_REDIS_URL": url}
         )
         try:
-            return command.wait(20), command.output
+            return command.wait(120), command.output
         finally:
             command.kill()
 

@@ -30,7 +30,7 @@ from breakers.scripts import Call, packed
 
 def test_importing_the_package_imports_nothing_of_the_product() -> None:
     code = "import sys, breakers; print([m for m in ('celery', 'selenium', 'jobs', 'recovery') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -51,7 +51,7 @@ def test_a_note_rejects_until_it_has_to_be_checked() -> None:
     waits = notes.in_the_way(("b", "a"))
     assert waits
     assert 59 < waits["a"] <= 60
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 60
     while notes.in_the_way(("a",)):
         assert time.monotonic() < deadline
     assert notes.take_uncounted(("b", "a")).startswith("0,")

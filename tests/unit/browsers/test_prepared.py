@@ -86,7 +86,7 @@ def test_whenever_its_maker_is_killed_a_kept_one_is_whole(tmp_path: Path, profil
             maker.stdout.readline()
             time.sleep(dice.uniform(0.01, 0.1))  # the moment itself is what is tested
             maker.kill()
-            maker.wait(10)
+            maker.wait(60)
         killed += 1
     expected = content(profile)
     names = [folder.name for folder in kept.glob("chrome-*")]

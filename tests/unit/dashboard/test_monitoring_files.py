@@ -55,5 +55,5 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
 def test_promtool_accepts_the_configuration_and_the_rules_pass_their_tests() -> None:
     for arguments in (["check", "config", "prometheus.yml"], ["test", "rules", "alerts.test.yml"]):
         command = ["promtool", *arguments]
-        done = subprocess.run(command, cwd=PROMETHEUS, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, cwd=PROMETHEUS, capture_output=True, text=True, timeout=180, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

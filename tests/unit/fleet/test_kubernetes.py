@@ -80,7 +80,7 @@ def test_every_file_is_a_part_of_the_base() -> None:
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 def test_kustomize_makes_the_same_of_it() -> None:
-    ended = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, check=True, timeout=30)
+    ended = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, check=True, timeout=120)
     made = {f"{one['kind']}/{one['metadata']['name']}": one for one in yaml.safe_load_all(ended.stdout)}
     for name, one in made.items():
         if one["kind"] != "Namespace":

@@ -172,7 +172,7 @@ def test_celerys_commands_say_it_in_one_line_too(command: Sequence[str], wrong: 
     ended = subprocess.run(
         [sys.executable, "-m", "celery", "--app", "jobs", *command],
         env={"PATH": "/usr/bin:/bin", "BREAKWATER_REDIS_URL": "redis://:hidden@redis/0", **wrong},
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1, ended.stderr
