@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import redis
 from jobs.ports import free_port
 from tests.commands import Command
 from tests.conftest import RedisServer
+from tests.integration.conftest import Breakwater
 
 GOOD = {
     "browsers": 'browsers = ["chrome"]',
@@ -21,24 +21,6 @@ GOOD = {
 
 def batch(**changes: str) -> str:
     return "[matrix]\n" + "\n".join({**GOOD, **changes}.values()) + "\n"
-
-
-@pytest.fixture
-def breakwater(tmp_path: Path, redis_server: RedisServer, redis_client: redis.Redis) -> Iterator[object]:
-    """Runs the command against a real, empty Redis; says what it printed and how it ended."""
-    commands = []
-
-    def run(*arguments: str, url: str = redis_server.url, content: str | bytes | None = None) -> tuple[int, str]:
-        if content is not None:
-            data = content if isinstance(content, bytes) else content.encode()
-            (tmp_path / "batch.toml").write_bytes(data)
-        command = Command(list(arguments), tmp_path, {"BREAKWATER_REDIS_URL": url})
-        commands.append(command)
-        return command.wait(120), command.output
-
-    yield run
-    for command in commands:
-        command.kill()
 
 
 @pytest.mark.parametrize(
@@ -58,9 +40,10 @@ def breakwater(tmp_path: Path, redis_server: RedisServer, redis_client: redis.Re
     ids=["browser", "model", "platform", "empty", "matrix-key", "key", "syntax", "encoding", "model-file", "policy"],
 )
 def test_a_bad_batch_file_is_one_line_and_enqueues_nothing(
-    breakwater: object, redis_client: redis.Redis, content: str | bytes, named: list[str]
+    breakwater_here: Breakwater, redis_client: redis.Redis, tmp_path: Path, content: str | bytes, named: list[str]
 ) -> None:
-    code, output = breakwater("run", "batch.toml", content=content)
+    (tmp_path / "batch.toml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    code, output = breakwater_here("run", "batch.toml")
     assert code == 2, output
     assert output.count("\n") == 1, output
     for word in named:
@@ -86,16 +69,35 @@ def test_a_bad_batch_file_is_one_line_and_enqueues_nothing(
     ],
     ids=" ".join,
 )
-def test_a_bad_command_line_is_one_line(breakwater: object, redis_client: redis.Redis, arguments: list[str]) -> None:
-    code, output = breakwater(*arguments, content=batch())
+def test_a_bad_command_line_is_one_line(
+    breakwater_here: Breakwater, redis_client: redis.Redis, tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / "batch.toml").write_text(batch(), encoding="utf-8")
+    code, output = breakwater_here(*arguments)
     assert code == 2, output
     assert output.count("\n") == 1, output
     assert redis_client.dbsize() == 0
 
 
-@pytest.mark.parametrize("arguments", [["run", "--quick"], ["doctor"], ["workers"]], ids=" ".join)
+def test_the_command_itself_ends_so_and_starts_nothing(
+    tmp_path: Path, redis_server: RedisServer, redis_client: redis.Redis
+) -> None:
+    (tmp_path / "batch.toml").write_text(batch(browsers='browsers = ["chrom"]'), encoding="utf-8")
+    with Command(["run", "batch.toml"], tmp_path, {"BREAKWATER_REDIS_URL": redis_server.url}) as command:
+        assert command.wait(120) == 2, command.output
+        command.assert_nothing_left()
+    assert command.output.count("\n") == 1, command.output
+    assert redis_client.dbsize() == 0
+
+
 @pytest.mark.parametrize(
-    ("setting", "value"), [("LEASE_SECONDS", "soon"), ("REMOTE_CAPABILITIES", "{"), ("KEY_PREFIX", "a b")]
+    ("arguments", "setting", "value"),
+    [
+        (["run", "--quick"], "LEASE_SECONDS", "soon"),
+        (["doctor"], "REMOTE_CAPABILITIES", "{"),
+        (["workers"], "KEY_PREFIX", "a b"),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else one,
 )
 def test_a_bad_setting_is_one_line(tmp_path: Path, arguments: list[str], setting: str, value: str) -> None:
     with Command(arguments, tmp_path, {f"BREAKWATER_{setting}": value}) as command:
@@ -104,14 +106,14 @@ def test_a_bad_setting_is_one_line(tmp_path: Path, arguments: list[str], setting
     assert command.output.count("\n") == 1
 
 
-def test_no_redis_at_the_url_is_told_within_seconds(breakwater: object, tmp_path: Path) -> None:
+def test_no_redis_at_the_url_is_told_within_seconds(tmp_path: Path) -> None:
     port = free_port()
-    code, output = breakwater(
-        "run", "batch.toml", "--artefacts", "kept/here", "--log-dir", "logs",
-        content=batch(), url=f"redis://:secret@127.0.0.1:{port}/0",
-    )  # fmt: skip
-    assert code == 3, output
-    assert str(port) in output
-    assert "secret" not in output
-    assert output.count("\n") == 1
+    (tmp_path / "batch.toml").write_text(batch(), encoding="utf-8")
+    arguments = ["run", "batch.toml", "--artefacts", "kept/here", "--log-dir", "logs"]
+    with Command(arguments, tmp_path, {"BREAKWATER_REDIS_URL": f"redis://:secret@127.0.0.1:{port}/0"}) as command:
+        assert command.wait(120) == 3, command.output
+        command.assert_nothing_left()
+    assert str(port) in command.output
+    assert "secret" not in command.output
+    assert command.output.count("\n") == 1
     assert not [name for name in ("kept", "logs") if (tmp_path / name).exists()]

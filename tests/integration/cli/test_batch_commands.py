@@ -17,6 +17,7 @@ from jobs.processes import OwnedProcess
 from tests.commands import Command, read_report
 from tests.conftest import RedisServer
 from tests.farms import until
+from tests.integration.conftest import Breakwater
 
 MATRIX = """
 repeat = {repeat}
@@ -205,15 +206,12 @@ def test_the_first_ctrl_c_cancels_and_the_second_leaves_at_once(
     assert deaf.progress("b").cancelled
 
 
-def test_unknown_batches_and_missing_farms_are_one_line(breakwater: Callable[..., Command]) -> None:
-    unknown = [breakwater(command, "none") for command in ("wait", "watch", "report", "cancel")]
-    homeless = [
-        breakwater("enqueue", "--quick", BREAKWATER_REDIS_URL=""),
-        breakwater("run", "--quick", "--last-failed"),
-    ]
-    for command in (*unknown, *homeless):
-        assert command.wait(120) == 2, command.output
-        assert command.output.count("\n") == 1, command.output
+def test_unknown_batches_and_missing_farms_are_one_line(breakwater_here: Breakwater) -> None:
+    unknown = [breakwater_here(command, "none") for command in ("wait", "watch", "report", "cancel")]
+    homeless = [breakwater_here("enqueue", "--quick", url=""), breakwater_here("run", "--quick", "--last-failed")]
+    for code, output in (*unknown, *homeless):
+        assert code == 2, output
+        assert output.count("\n") == 1, output
 
 
 def test_workers_take_high_priority_first_and_low_last(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from pathlib import Path
+from functools import partial
 
 import pytest
 import redis
@@ -13,8 +13,7 @@ import redis
 from jobs import recoveries
 from recovery import BrowserType, FailureType, ModelType, RecoveryLevel
 from recovery.statistics import BUCKETS, Observation, RecoveryKind
-from tests.commands import Command
-from tests.conftest import RedisServer
+from tests.integration.conftest import Breakwater
 
 DAY = 24 * 3600.0
 STRATEGIES = ("simple_retry", "browser_restart", "settings_adjustment", "browser_fallback")
@@ -75,16 +74,8 @@ def test_every_kind_of_recovery_fits_one_small_hash(redis_client: redis.Redis) -
     assert all(cell.seconds_p95 is not None and cell.seconds_p95 > BUCKETS[-2] for cell in figures.cells)
 
 
-def test_the_command_tells_it(redis_client: redis.Redis, redis_server: RedisServer, tmp_path: Path) -> None:
-    def told(*arguments: str, url: str | None = redis_server.url) -> tuple[int, str]:
-        command = Command(
-            ["recovery", "stats", *arguments], tmp_path, {} if url is None else {"BREAKWATER_REDIS_URL": url}
-        )
-        try:
-            return command.wait(120), command.output
-        finally:
-            command.kill()
-
+def test_the_command_tells_it(redis_client: redis.Redis, breakwater_here: Breakwater) -> None:
+    told = partial(breakwater_here, "recovery", "stats")
     assert told() == (0, "no recovery in the last 30 days\n")
     note(redis_client, seen(), seen(succeeded=False))
     code, table = told("--days", "1")
