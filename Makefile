@@ -25,7 +25,7 @@ demo: setup ## Run real model tests in real browsers, break three of them, watch
 .PHONY: test
 # Most tests wait for processes of theirs rather than for the processor: two at a time take little more than half as long.
 test: setup $(TESTS_NODE)/node_modules/.ready check ## Run every check and every test
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: night
 night: setup $(TESTS_NODE)/node_modules/.ready ## Run every test, the night's too, the long ones at full length

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from jobs.ports import free_port
-from tests.neighbours import pytest_runtest_protocol  # noqa: F401 - a hook, by its name
+from tests.neighbours import in_good_order, pytest_runtest_protocol  # noqa: F401 - the latter is a hook, by its name
 
 # No example is timed: what a machine is busy with beside the tests is no fault of theirs.
 hypothesis.settings.register_profile("breakwater", deadline=None)
@@ -28,6 +28,8 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the night's tests out by day: they show for longer, or elsewhere, what another one shows."""
+    if hasattr(config, "workerinput"):  # one of several that run side by side
+        items[:] = in_good_order(items)
     if os.environ.get("BREAKWATER_NIGHT"):
         return
     late = [item for item in items if item.get_closest_marker("night")]

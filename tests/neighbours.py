@@ -1,10 +1,11 @@
-"""Tests that have the machine for themselves though two files run at a time: a neighbour would use up their time."""
+"""How files that run two at a time get along: in which order they come, and which tests want the machine alone."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,20 @@ import pytest
 # so that nobody slips in before.
 _DOOR = Path(__file__)
 _ROOM = Path(__file__).with_name("conftest.py")
+
+
+def in_good_order(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Files that keep the processors busy among those that rather wait, and the short ones last, to fill the end up."""
+    files: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in dict.fromkeys(item.path for item in items):
+        files[_kind(path)].append(path)
+    places = {path: number / len(kind) for kind in files.values() for number, path in enumerate(kind)}
+    return sorted(items, key=lambda item: (_kind(item.path) == "unit", places[item.path]))
+
+
+def _kind(path: Path) -> str:
+    kind = path.relative_to(_DOOR.parent).parts[0]
+    return "browser" if kind == "chaos" else kind
 
 
 @contextlib.contextmanager

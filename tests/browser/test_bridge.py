@@ -97,6 +97,7 @@ def firefox() -> BrowserAutomationBridge:
     )
 
 
+@pytest.mark.alone  # a software adapter needs both processors to be through in the 60 s that the example gives it
 def test_the_original_example_runs_as_it_was_written() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.browser.original_example"],

@@ -12,7 +12,7 @@ from jobs.chaos.victims import Victim
 from tests.commands import Command, is_a, read_report
 
 # Enough tests that the batch is not over before its parts are found.
-TESTS = 16
+TESTS = 60
 # … and so many that it can't end by itself.
 ENDLESS = 5_000
 BATCH = """
@@ -22,7 +22,7 @@ allow = ["degraded"]
 [matrix]
 browsers = ["chrome"]
 models = ["t5-small"]
-platforms = ["webgpu"]
+platforms = ["wasm"]
 """
 
 
