@@ -29,6 +29,7 @@ def breakwater_here(
     for name in [name for name in os.environ if name.startswith("BREAKWATER_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     before = signal.getsignal(signal.SIGTERM)
 
