@@ -16,8 +16,8 @@ import psutil
 
 from tests.farms import ROOT
 
-# Seconds in which nothing of a killed owner may be left, on a busy machine too: what is not ended lives for ever.
-CLEANED_UP = 30.0
+# Seconds in which nothing of a killed owner may be left: the promise.
+CLEANED_UP = 5.0
 _MARK = "BREAKWATER_TEST_MARK"
 
 
