@@ -147,7 +147,7 @@ class BrowserSession:
             raise as_failure(error, self.evidence(Phase.NAVIGATE)) from error
 
     def _replace_hung_page(self) -> bool:
-        """Leave the page behind with its process. False: no process hangs, so the page may be left as usual."""
+        """Leave the page behind with its process. False: another must be loaded in the current tab, as usual."""
         if self._launch.remote_url or self.browser in {BrowserType.WEBKIT, BrowserType.SAFARI}:
             raise self._cannot_leave()
         self._close_link()
@@ -159,8 +159,11 @@ class BrowserSession:
         if not replace_hung_tab(self.driver, self._end.browser, self._page_url(link), QUESTION_TIMEOUT, window):
             return False
         self._window = self.driver.current_window_handle
-        link.wait_hello(self._config.webdriver_timeout)
-        return True
+        # A page that stood by and was still starting onnxruntime looks as busy as the hung one, and went with it.
+        went_too = page is not None and not link.connected
+        if not went_too:
+            link.wait_hello(self._config.webdriver_timeout)
+        return not went_too
 
     def stand_by(self) -> None:
         """Let another page load behind the one at work, for ``renew_harness``. It is not waited for."""

@@ -41,12 +41,13 @@ def replace_hung_tab(
         return True
     hung = [] if main is None else _hung_tabs(main)
     _kill(hung)
-    if hung:
-        psutil.wait_procs(hung, timeout)
-        open_other_tab(driver, standby)
-        if standby is None:
-            driver.get(url)
-    return bool(hung)
+    if not hung and standby is None:
+        return False
+    psutil.wait_procs(hung, timeout)
+    open_other_tab(driver, standby)
+    if standby is None:
+        driver.get(url)
+    return True
 
 
 def tabs_behind(driver: WebDriver, devtools: DevTools | None) -> Tab | None:
