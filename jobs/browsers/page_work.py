@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 
 from jobs.browsers.failures import LINE_ERRORS, AttemptAborted, TestFailure, as_failure
 from jobs.browsers.page_link import PageLink
-from jobs.browsers.protocol import Capabilities, PageError, PagePhase, Probe, Result, Run
-from jobs.browsers.watching import Watch
+from jobs.browsers.protocol import Capabilities, PageError, Probe, Result, Run
+from jobs.browsers.watching import LOADING, Watch
 from jobs.specs import Platform
 from recovery import BrowserFailure, BrowserType, PageEvent, Phase
 from recovery.failures import ApiFailure, ConnectionFailure, GpuFailure, ResourceExhaustionFailure
@@ -121,5 +121,5 @@ class PageWork:
         kind = _OF_EVENT.get(error.kind)
         if kind is None:
             return TestFailure(error.message)
-        phase = Phase.LOAD if error.phase is PagePhase.LOAD else Phase.RUN
+        phase = Phase.LOAD if error.phase in LOADING else Phase.RUN
         return kind(error.message, self._watch.evidence(phase).model_copy(update={"page_event": error.kind}))

@@ -35,8 +35,10 @@ class PagePhase(StrEnum):
     """What the page's main thread announced it would do next, before it does."""
 
     IDLE = "idle"
+    START = "start"
+    """starting onnxruntime; may block for long"""
     LOAD = "load"
-    """loading onnxruntime or fetching the model; the thread stays free"""
+    """fetching the model; the thread stays free"""
     CREATE = "create"
     """building the inference session; may block for long"""
     COMPILE = "compile"

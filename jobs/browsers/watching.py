@@ -39,8 +39,10 @@ FIREFOX_CRASH_PAGE: Final = "not supported for parent process browsing contexts"
 _OUT_OF_MEMORY: Final = r"javascript OOM|Out of memory"
 _LOG_READ: Final = 8_000
 
+# Phases before there is a model in the page.
+LOADING: Final = frozenset({PagePhase.START, PagePhase.LOAD})
 # Phases that may block the page's main thread for long: without a pulse they need another sign of work.
-_BLOCKING = frozenset({PagePhase.CREATE, PagePhase.COMPILE, PagePhase.RUN})
+_BLOCKING = frozenset({PagePhase.START, PagePhase.CREATE, PagePhase.COMPILE, PagePhase.RUN})
 
 
 class DriverEnd(Protocol):
@@ -150,7 +152,7 @@ class Watch:
         elif self._too_long(link.wait_age):
             raise TimeoutFailure("the page waits for its server, and no byte comes", self.evidence(Phase.LOAD))
         if time.monotonic() > deadline:
-            evidence = self.evidence(Phase.LOAD if link.phase is PagePhase.LOAD else Phase.RUN)
+            evidence = self.evidence(Phase.LOAD if link.phase in LOADING else Phase.RUN)
             phase = link.phase.value if link.phase else "unknown"
             raise TimeoutFailure(
                 f"the attempt's time is used up in the page's phase {phase!r}",

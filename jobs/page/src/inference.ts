@@ -88,8 +88,10 @@ export async function runModel(run: Run, link: Link): Promise<Result> {
   const [{ runtime, backend }, runtimeMs] = await timed(async () => {
     // The backend first: where it is missing there is no use in loading 27 MB.
     const backend = await openBackend(run);
+    link.enter("start");
     return { backend, runtime: await backend.demise.orFail(runtimeFor(run.platform)) };
   });
+  link.enter("load");
   const orFail = <T>(work: Promise<T>): Promise<T> => backend.demise.orFail(work);
   const onGpu = run.options.tensors === "gpu" && backend.device !== undefined ? new GpuTensors(backend.device, runtime.Tensor) : undefined;
 

@@ -9,7 +9,7 @@ export type Platform = "webgpu" | "webnn" | "wasm";
 /**
  * What the page's main thread announced it would do next, before it does.
  */
-export type PagePhase = "idle" | "load" | "create" | "compile" | "run";
+export type PagePhase = "idle" | "start" | "load" | "create" | "compile" | "run";
 export type FromPage = Hello | Progress | Result | PageError | Log | Capabilities;
 /**
  * What the page itself told of a failure.
