@@ -12,13 +12,14 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from jobs.bad_input import BadInput, one_line
 from jobs.batch_mistakes import explain, several, unknown
 from jobs.batches.values import Priority
 from jobs.browsers.faults import is_possible
 from jobs.model_sources import add_sources, is_hub_name
 from jobs.models.catalogue import built_in_name, catalogue
 from jobs.own.table import OwnTestTable, own_tests
-from jobs.plan import DEFAULT_TIMEOUT, BadInput, Plan, PlannedFault, Selector, one_line
+from jobs.plan import DEFAULT_TIMEOUT, Plan, PlannedFault, Selector
 from jobs.specs import FAULTS_OF_MODELS, Isolation, ModelSource, Platform
 from recovery import BrowserType, RecoveryPolicy
 

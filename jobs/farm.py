@@ -20,6 +20,7 @@ from typing import Self
 import redis
 
 from jobs import log_echo
+from jobs.farm_failure import FarmFailure
 from jobs.ports import free_port
 from jobs.processes import OwnedProcess, namespace_command
 from jobs.routing import SIMULATION_QUEUE, browser_queue
@@ -30,10 +31,6 @@ from recovery import BrowserType
 _REDIS_START = 10.0
 # Restarts of one part within so many seconds after which the farm gives up on it: it would only die again.
 _MOST_RESTARTS, _RESTARTS_WITHIN = 20, 120.0
-
-
-class FarmFailure(RuntimeError):
-    """A part of the embedded farm can't be started. The message is one line."""
 
 
 class Farm:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from jobs.bad_input import BadInput
 from jobs.batches.values import BatchHeader, Priority
 from jobs.models.catalogue import built_in_name, catalogue
 from jobs.specs import FaultKind, FaultSpec, Isolation, ModelSource, Platform, PythonTest, TestKind, TestSpec
@@ -23,18 +24,6 @@ DEFAULT_TIMEOUT = 60.0
 QUICK_MODELS = ("bert-base-uncased", "vit-base-patch16-224", "whisper-tiny", "clip-vit-base-patch32")
 # WebNN must be asked for: few browsers have a backend for it.
 _USUAL_PLATFORMS = (Platform.WEBGPU, Platform.WASM)
-
-
-class BadInput(ValueError):
-    """Something that the user gave is wrong. The message is one line: what, where, what is allowed."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(one_line(message))
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks and terminal codes, which keys and file names may hold."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 class Selector(BaseModel):

@@ -19,6 +19,7 @@ import recovery
 from breakers import CircuitOpenError
 from jobs import signing
 from jobs.app import app
+from jobs.bad_input import one_line
 from jobs.batches import (
     AttemptName,
     Claim,
@@ -33,7 +34,6 @@ from jobs.browsers.runner import run_test, simulate_test
 from jobs.carrying_out import carry_out, finish, record_of, worker_lost
 from jobs.deciding import on_failure, on_open_circuit, others_serve
 from jobs.own.runner import run_own_test
-from jobs.plan import one_line
 from jobs.specs import Measurement, Outcome, OwnRun, TestKind
 from jobs.time_limit import killed_after
 from jobs.worker import WorkerProcess, is_dead_sibling, worker_process

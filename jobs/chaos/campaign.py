@@ -23,7 +23,8 @@ from jobs.chaos.leftovers import Watch
 from jobs.chaos.load import KnownTest
 from jobs.chaos.strikes import Strike
 from jobs.chaos.victims import Victim, node_of, victims_among
-from jobs.farm import Farm, FarmFailure
+from jobs.farm import Farm
+from jobs.farm_failure import FarmFailure
 from jobs.settings import settings
 from jobs.specs import Verdict
 from jobs.waiting import Waiting

@@ -1,4 +1,7 @@
-"""The ``breakwater`` command. Each command is a file; this one turns errors into one line and an exit code."""
+"""The ``breakwater`` command. Each command is a file, imported when it is asked for; this one ends them all.
+
+Every error becomes one line and an exit code.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,56 @@ import sys
 from collections.abc import Sequence
 
 import click
-import redis
 
-from jobs.batches import FarmFull
-from jobs.cli.cancel import cancel
-from jobs.cli.chaos import chaos
-from jobs.cli.circuits import circuits
-from jobs.cli.demo import demo
-from jobs.cli.doctor import doctor
-from jobs.cli.e2e import e2e
-from jobs.cli.enqueue import enqueue
-from jobs.cli.recovery import recovery
-from jobs.cli.report import report
-from jobs.cli.run import run
-from jobs.cli.up import up
-from jobs.cli.wait import wait
-from jobs.cli.watch import watch
-from jobs.cli.workers import workers
-from jobs.connections import RedisUnavailable, what_redis_refused
+from jobs.cli.lazy import Later, LazyGroup
 from jobs.exit_codes import ExitCode
-from jobs.farm import FarmFailure
-from jobs.plan import BadInput
-from jobs.settings import WrongSettings
+
+_COMMANDS = {
+    "run": Later("jobs.cli.run:run", "Run BATCH.toml, or a built-in batch, and wait for its verdicts."),
+    "enqueue": Later(
+        "jobs.cli.enqueue:enqueue",
+        "Publish BATCH.toml, or a built-in batch, on the farm at BREAKWATER_REDIS_URL, and print the batch's id.",
+    ),
+    "wait": Later("jobs.cli.wait:wait", "Wait for a batch, from anywhere, and end with its exit code."),
+    "watch": Later(
+        "jobs.cli.watch:watch", "Watch a batch live until it is finished, without taking part. Ends with its exit code."
+    ),
+    "report": Later("jobs.cli.report:report", "Print and write what is known of a batch, finished or not."),
+    "cancel": Later(
+        "jobs.cli.cancel:cancel",
+        "Cancel a batch: its waiting tests end as cancelled, the running ones as soon as they notice.",
+    ),
+    "demo": Later(
+        "jobs.cli.demo:demo", "Run real model tests in real browsers, break three of them, and watch them recover."
+    ),
+    "doctor": Later(
+        "jobs.cli.doctor:doctor", "Start every browser that is here, and say what it can do and what is missing."
+    ),
+    "up": Later("jobs.cli.up:up", "Start Redis, workers and Flower on this machine; Ctrl-C ends all of them."),
+    "circuits": Later(
+        "jobs.cli.circuits:circuits",
+        "Circuits of the farm at BREAKWATER_REDIS_URL: list, show, reset, force-open, disable.",
+    ),
+    "chaos": Later(
+        "jobs.cli.chaos:chaos",
+        "Start a farm, kill workers, browsers, drivers and once Redis while it works, and check every promise.",
+    ),
+    "e2e": Later(
+        "jobs.cli.e2e:e2e", "Run tests through a farm of real browsers, with faults, and check every promise."
+    ),
+    "workers": Later(
+        "jobs.cli.workers:workers",
+        "Workers of the farm at BREAKWATER_REDIS_URL; without a further word: a list of them.",
+    ),
+    "recovery": Later(
+        "jobs.cli.recovery:recovery", "How well recoveries do: stats of a farm, and a benchmark with real faults."
+    ),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup, later=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="breakwater", message="%(prog)s %(version)s")
 def breakwater() -> None:
     """Fault-tolerant browser testing on Celery.
@@ -41,19 +69,6 @@ def breakwater() -> None:
     Exit codes: 0 all passed, 1 a test failed or a verdict is not allowed, 2 bad input, 3 infrastructure,
     130 interrupted.
     """
-
-
-breakwater.add_command(run)
-for _command in (enqueue, wait, watch, report, cancel):
-    breakwater.add_command(_command)
-breakwater.add_command(demo)
-breakwater.add_command(doctor)
-breakwater.add_command(up)
-breakwater.add_command(circuits)
-breakwater.add_command(chaos)
-breakwater.add_command(e2e)
-breakwater.add_command(workers)
-breakwater.add_command(recovery)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -66,21 +81,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         where = f"{error.ctx.command_path}: " if isinstance(error, click.UsageError) and error.ctx else "breakwater: "
         _end(ExitCode.BAD_INPUT, where + error.format_message())
-    except (BadInput, WrongSettings) as error:
-        _end(ExitCode.BAD_INPUT, f"breakwater: {error}")
-    except (RedisUnavailable, FarmFailure, FarmFull) as error:
-        _end(ExitCode.INFRASTRUCTURE, f"breakwater: {error}")
-    except redis.RedisError as error:
-        _end(ExitCode.INFRASTRUCTURE, f"breakwater: {what_redis_refused(error)}")
     except (KeyboardInterrupt, click.Abort):
         _end(ExitCode.INTERRUPTED, "breakwater: interrupted")
     except Exception as error:
-        if os.environ.get("BREAKWATER_TRACEBACK"):
+        from jobs.cli.explaining import explain  # noqa: PLC0415 - it knows the errors of every part, and loads those
+
+        known = explain(error)
+        if known is None and os.environ.get("BREAKWATER_TRACEBACK"):
             raise
-        _end(
+        code, message = known or (
             ExitCode.INFRASTRUCTURE,
-            f"breakwater: {type(error).__name__}: {error} (a defect of ours; BREAKWATER_TRACEBACK=1 shows where)",
+            f"{type(error).__name__}: {error} (a defect of ours; BREAKWATER_TRACEBACK=1 shows where)",
         )
+        _end(code, f"breakwater: {message}")
     sys.exit(code)
 
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import click
 
+from jobs.bad_input import BadInput
 from jobs.batch_file import load_plan
-from jobs.batches.values import BATCH_ID, Priority
+from jobs.batches.values import Priority
+from jobs.cli.batch_ids import parse_batch
 from jobs.cli.last_failed import failed_tests
 from jobs.cli.numbers import FiniteRange
-from jobs.farm import FarmFailure
-from jobs.plan import BadInput, Plan, Shard, full_plan, quick_plan
+from jobs.farm_failure import FarmFailure
+from jobs.plan import Plan, Shard, full_plan, quick_plan
 from jobs.settings import settings
 from jobs.specs import Platform
 from recovery import BrowserType, ModelType
@@ -86,7 +88,7 @@ class BatchOptions:
             return load_plan(self.file)
         if self.quick:
             return quick_plan(self.browsers or [BrowserType.CHROME], self.platforms)
-        from jobs.browsers.finding import unasked_browsers  # noqa: PLC0415 - brings Selenium along, which is slow to load
+        from jobs.browsers.finding import unasked_browsers  # noqa: PLC0415 - brings Selenium, slow to load
 
         # Without browsers a test differs by model and platform only: Chrome stands for all, as in a quick batch.
         here = self.browsers or ([BrowserType.CHROME] if self.simulate else unasked_browsers(settings()))
@@ -152,13 +154,6 @@ def _parse_shard(_: click.Context, __: click.Parameter, value: str | None) -> Sh
     if shard is None or not 1 <= shard.number <= shard.of <= _MOST_SHARDS:
         raise click.BadParameter(f"{value!r} is no shard; give i/n, such as 2/5: the second of five parts")
     return shard
-
-
-def parse_batch(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """A batch id, before anything is asked of Redis."""
-    if value is not None and not re.fullmatch(BATCH_ID, value):
-        raise click.BadParameter(f"{value!r} is no batch id; give up to 100 letters, digits and . _ -")
-    return value
 
 
 def _only(switch: str, into: str, values: type[StrEnum], what: str) -> Callable[[Any], Any]:

@@ -10,12 +10,13 @@ from typing import Literal
 
 from breakers import CircuitMetrics
 from jobs.backend import Backend
+from jobs.bad_input import BadInput
 from jobs.batches import BatchConflict, BatchHeader, DuplicateTest, UnknownBatch
 from jobs.cli.farms import FarmInUse, farm_for, is_named
 from jobs.cli.views import View
-from jobs.farm import FarmFailure
+from jobs.farm_failure import FarmFailure
 from jobs.own.embedding import workers_environment
-from jobs.plan import BadInput, Plan
+from jobs.plan import Plan
 from jobs.reports.artefact_files import NO_FILES, ArtefactFiles, by_attempt
 from jobs.reports.summary import Summary, is_green, summarise
 from jobs.reports.thresholds import Comparison

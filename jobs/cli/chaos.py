@@ -20,7 +20,7 @@ from jobs.cli.accounts import print_account
 from jobs.cli.folders import check_folder
 from jobs.cli.numbers import FiniteRange
 from jobs.exit_codes import ExitCode
-from jobs.farm import FarmFailure
+from jobs.farm_failure import FarmFailure
 from jobs.settings import settings
 from recovery import BrowserType
 

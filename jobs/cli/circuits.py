@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from breakers import CircuitBreakerRegistry
+from jobs.bad_input import BadInput
 from jobs.connections import connect_checked
-from jobs.plan import BadInput
 from jobs.settings import settings
 
 STYLES = {

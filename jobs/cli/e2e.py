@@ -18,7 +18,7 @@ from jobs.cli.accounts import print_account
 from jobs.cli.circuits import summary_table
 from jobs.cli.folders import check_folder
 from jobs.exit_codes import ExitCode
-from jobs.farm import FarmFailure
+from jobs.farm_failure import FarmFailure
 from jobs.reports.summary import summarise
 from jobs.settings import settings
 from jobs.specs import Platform

@@ -12,14 +12,14 @@ from typing import Any
 import click
 from rich.console import Console
 
+from jobs.bad_input import BadInput
 from jobs.cli import github, tables
 from jobs.cli.batch_run import MOST_NOTABLE, Ran
 from jobs.cli.folders import check_folder
 from jobs.cli.numbers import FiniteRange
 from jobs.cli.phrases import Loudness
 from jobs.exit_codes import ExitCode
-from jobs.farm import FarmFailure
-from jobs.plan import BadInput
+from jobs.farm_failure import FarmFailure
 from jobs.reports.baseline import Baseline, read_baseline
 from jobs.reports.html import write_html
 from jobs.reports.json_report import write_json

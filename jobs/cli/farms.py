@@ -7,14 +7,16 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jobs.backend import Backend
+from jobs.bad_input import BadInput
 from jobs.connections import connect_checked, without_password
-from jobs.farm import Farm
-from jobs.plan import BadInput
 from jobs.settings import settings
 from recovery import BrowserType
+
+if TYPE_CHECKING:
+    from jobs.farm import Farm
 
 
 class FarmInUse(NamedTuple):
@@ -62,7 +64,8 @@ def farm_for(
     if is_named():
         yield standing_farm("run")
         return
-    from jobs.browsers.finding import unasked_browsers  # noqa: PLC0415 - brings Selenium along, which is slow to load
+    from jobs.browsers.finding import unasked_browsers  # noqa: PLC0415 - brings Selenium, slow to load
+    from jobs.farm import Farm  # noqa: PLC0415 - as above
 
     config = settings()
     names = sorted({*browsers, *unasked_browsers(config)}) if browsers else []

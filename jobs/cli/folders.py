@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from jobs.plan import BadInput
+from jobs.bad_input import BadInput
 
 
 def check_folder(folder: Path | None, switch: str = "--log-dir") -> None:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from jobs.bad_input import BadInput
 from jobs.batches import BatchHeader, UnknownBatch
 from jobs.cli.farms import is_named, standing_farm
-from jobs.plan import BadInput
 from jobs.reports.summary import is_green
 from jobs.reports.writing import write_whole
 from jobs.specs import Verdict

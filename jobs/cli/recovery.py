@@ -10,21 +10,26 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jobs.cli.recovery_benchmark import benchmark
+from jobs.bad_input import BadInput
+from jobs.cli.lazy import Later, LazyGroup
 from jobs.connections import connect_checked
-from jobs.plan import BadInput
 from jobs.recoveries import DAYS_KEPT, summary
 from jobs.settings import settings
 from recovery import RecoveryLevel
 from recovery.statistics import RecoveryFigures, RecoverySummary
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    later={
+        "benchmark": Later(
+            "jobs.cli.recovery_benchmark:benchmark",
+            "Break real browsers in every way that there is a fault for, and measure what recovery makes of it.",
+        )
+    },
+)
 def recovery() -> None:
     """How well recoveries do: stats of a farm, and a benchmark with real faults."""
-
-
-recovery.add_command(benchmark)
 
 
 @recovery.command()

@@ -22,7 +22,7 @@ from jobs.cli.farms import farm_for
 from jobs.cli.folders import check_folder
 from jobs.cli.views import view_for
 from jobs.exit_codes import ExitCode
-from jobs.farm import FarmFailure
+from jobs.farm_failure import FarmFailure
 from jobs.recovery_benchmark import Measured, Rate, Seconds, measure, tests_of
 from jobs.reports.markdown import way_of
 from jobs.reports.writing import check_writable

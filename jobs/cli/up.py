@@ -14,11 +14,12 @@ from pathlib import Path
 
 import click
 
+from jobs.bad_input import BadInput
 from jobs.browsers.finding import installed_browsers
 from jobs.cli.farms import is_named
 from jobs.cli.folders import check_folder
-from jobs.farm import Farm, FarmFailure
-from jobs.plan import BadInput
+from jobs.farm import Farm
+from jobs.farm_failure import FarmFailure
 from jobs.ports import free_port
 from jobs.processes import OwnedProcess
 from jobs.scratch import ScratchFolder

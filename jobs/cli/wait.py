@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from jobs.cli.attached import attached, batch_argument, follow_attached
+from jobs.cli.attached import attached, batch_argument
 from jobs.cli.batch_run import sum_up
 from jobs.cli.endings import Ending, ending_options, exit_code
+from jobs.cli.following import follow_attached
 from jobs.cli.numbers import FiniteRange
 from jobs.exit_codes import ExitCode
 

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from breakers import CircuitBreakerRegistry
+from jobs.bad_input import BadInput
 from jobs.batches import Node, Presence, Session
 from jobs.cli.numbers import FiniteRange
 from jobs.connections import connect, connect_checked
 from jobs.exit_codes import ExitCode
-from jobs.plan import BadInput
 from jobs.routing import browser_queue
 from jobs.settings import settings
 from recovery import BrowserType

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.models.incomparable import INCOMPARABLE
 from jobs.models.input_values import Tensor
-
-# The error of outputs that have no number to compare by (one is missing, of another shape, not finite). Unlike an
-# infinity it survives JSON, and it is larger than any tolerance, so that `passed` means `max_abs_error <= tolerance`.
-INCOMPARABLE = sys.float_info.max
 
 
 @dataclass(frozen=True)

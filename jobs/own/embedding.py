@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from jobs.bad_input import BadInput
 from jobs.own.functions import is_allowed
-from jobs.plan import BadInput, Plan
+from jobs.plan import Plan
 from jobs.settings import Settings
 
 

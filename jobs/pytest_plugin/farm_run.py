@@ -19,13 +19,13 @@ import selenium.common.exceptions
 
 from breakers import CircuitView
 from jobs.artefacts import Artefact
+from jobs.bad_input import BadInput
 from jobs.batches import BatchError, BatchHeader, Progress
 from jobs.batches.events import BatchEvent, VerdictWritten
 from jobs.cli.farms import farm_for
 from jobs.connections import RedisUnavailable
 from jobs.exit_codes import ExitCode
-from jobs.farm import FarmFailure
-from jobs.plan import BadInput
+from jobs.farm_failure import FarmFailure
 from jobs.pytest_plugin.marks import folder_of, is_skipped, specs_of
 from jobs.specs import Outcome, TestSpec, Verdict
 from jobs.waiting import Waiting

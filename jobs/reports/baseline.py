@@ -18,8 +18,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.models.compare import INCOMPARABLE
-from jobs.plan import BadInput
+from jobs.bad_input import BadInput
+from jobs.models.incomparable import INCOMPARABLE
 from jobs.reports.thresholds import (
     ERROR_FLOOR,
     LATENCY_FLOOR_MS,

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from jobs.bad_input import one_line
 from jobs.batches.values import BatchHeader
-from jobs.plan import one_line
 from jobs.reports.artefact_files import NO_FILES, ArtefactFiles
 from jobs.reports.breakdown import not_allowed, reasons, success_by
 from jobs.reports.summary import Summary, summarise

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from jobs.bad_input import BadInput
 from jobs.batches.values import BatchHeader
-from jobs.plan import BadInput
 from jobs.reports.artefact_files import NO_FILES, ArtefactFiles
 from jobs.reports.thresholds import Comparison
 from jobs.specs import Verdict

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import redis
 
+from jobs.bad_input import BadInput
 from jobs.batches import BatchConflict, BatchStore, FarmFull, enqueue, report, wait
-from jobs.plan import BadInput
 from jobs.specs import Outcome
 from tests.conftest import RedisServer
 

@@ -11,8 +11,8 @@ import pytest
 from celery import Celery
 from click.testing import CliRunner
 
+from jobs.bad_input import BadInput
 from jobs.cli import breakwater
-from jobs.plan import BadInput
 from jobs.settings import settings
 from tests.farms import FarmClient, Worker, until
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from jobs.models.catalogue import catalogue
-from jobs.models.compare import INCOMPARABLE, compare
+from jobs.models.compare import compare
+from jobs.models.incomparable import INCOMPARABLE
 from jobs.models.inputs import make_inputs
 from jobs.models.reference import native_run
 

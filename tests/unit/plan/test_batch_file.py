@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobs.bad_input import BadInput
 from jobs.batch_file import load_plan
 from jobs.models.catalogue import catalogue
-from jobs.plan import BadInput, Plan
+from jobs.plan import Plan
 from jobs.specs import FaultKind, Platform
 from recovery import BrowserType, ModelType
 

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobs.bad_input import BadInput
 from jobs.batch_file import load_plan
 from jobs.batches.values import BatchHeader
 from jobs.cli import main
-from jobs.plan import BadInput, Plan
+from jobs.plan import Plan
 
 MATRIX = """
 [matrix]

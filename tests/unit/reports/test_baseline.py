@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.bad_input import BadInput
 from jobs.exit_codes import ExitCode
-from jobs.models.compare import INCOMPARABLE
-from jobs.plan import BadInput
+from jobs.models.incomparable import INCOMPARABLE
 from jobs.reports.baseline import Baseline, read_baseline
 from jobs.reports.json_report import write_json
 from jobs.reports.summary import summarise

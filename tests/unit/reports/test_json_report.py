@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jobs.models.compare import INCOMPARABLE
+from jobs.models.incomparable import INCOMPARABLE
 from jobs.reports.json_report import write_json
 from jobs.specs import Outcome, Verdict
 from recovery import RecoveryLevel

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobs.bad_input import BadInput
 from jobs.batches.values import BatchHeader
 from jobs.exit_codes import ExitCode
-from jobs.plan import BadInput
 from jobs.reports.json_report import write_json
 from jobs.reports.junit import write_junit
 from jobs.reports.summary import summarise

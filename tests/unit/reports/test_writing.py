@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.plan import BadInput
+from jobs.bad_input import BadInput
 from jobs.reports.writing import check_writable, write_whole
 
 
