@@ -20,7 +20,7 @@ from tests import confined
 from tests.browser.owners import assert_gone, kill_owner, owner, scratch_root, started_by, wait_until
 from tests.farms import ROOT
 
-KILLS = int(os.environ.get("BREAKWATER_TEST_KILLS", "10"))
+KILLS = int(os.environ.get("BREAKWATER_TEST_KILLS", "6"))
 # Seconds: from before the driver is there to well into the life of a loaded page.
 LONGEST_LIFE = 4.0
 # Tells that it is ready before anything is started, so that the start is struck too.
