@@ -18,10 +18,10 @@ from celery import bootsteps
 from celery.worker import state as worker_state
 
 from jobs import carrying_out
-from jobs.app import app
 from jobs.backend import BOOT, Backend
 from jobs.batches import Node, Owner, Reaper, StaleAttempt
 from jobs.batches.unmanned import UnmannedFarm
+from jobs.celery import app
 from jobs.leaving import leave, leave_at
 from jobs.settings import settings
 

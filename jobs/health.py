@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 from celery import bootsteps
 
-from jobs.app import app
+from jobs.celery import app
 from jobs.settings import settings
 
 # Seconds between two touches.

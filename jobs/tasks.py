@@ -18,7 +18,6 @@ from pydantic import ValidationError
 import recovery
 from breakers import CircuitOpenError
 from jobs import signing
-from jobs.app import app
 from jobs.bad_input import one_line
 from jobs.batches import (
     AttemptName,
@@ -32,6 +31,7 @@ from jobs.batches import (
 from jobs.browsers.failures import AttemptAborted, TestFailure
 from jobs.browsers.runner import run_test, simulate_test
 from jobs.carrying_out import carry_out, finish, record_of, worker_lost
+from jobs.celery import app
 from jobs.deciding import on_failure, on_open_circuit, others_serve
 from jobs.own.runner import run_own_test
 from jobs.specs import Measurement, Outcome, OwnRun, TestKind

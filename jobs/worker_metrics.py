@@ -20,10 +20,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from breakers import BreakerError
-from jobs.app import app
 from jobs.backend import Backend
 from jobs.batches.keyspace import totals_key
 from jobs.batches.totals import read_totals
+from jobs.celery import app
 from jobs.settings import settings
 from jobs.totals_metrics import counter, histogram
 

@@ -3,8 +3,8 @@
 celery --app tests.newer_release worker …
 """
 
-from jobs.app import app
 from jobs.batches import rows
+from jobs.celery import app
 from jobs.specs import TestSpec
 
 

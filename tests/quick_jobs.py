@@ -12,8 +12,7 @@ import time
 
 import redis
 
-from jobs import tasks
-from jobs.app import app
+from jobs import app, tasks
 from jobs.batches import Claim
 from jobs.settings import settings
 from jobs.specs import Measurement, TestSpec

@@ -97,6 +97,6 @@ class MessageTemplate:
 @cache
 def app_template() -> MessageTemplate:
     """The template of this package's own application."""
-    from jobs.app import app  # noqa: PLC0415 - reads Celery's configuration: only when a message is to be written
+    from jobs.celery import app  # noqa: PLC0415 - reads Celery's configuration: only when a message is to be written
 
     return MessageTemplate(app)

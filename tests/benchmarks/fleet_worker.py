@@ -6,7 +6,7 @@ celery --app tests.benchmarks.fleet_worker worker …
 import time
 
 from jobs import tasks
-from jobs.app import app
+from jobs.celery import app
 from jobs.specs import Measurement, TestSpec
 
 # Seconds.

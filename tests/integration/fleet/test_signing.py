@@ -78,7 +78,7 @@ def test_only_what_a_known_publisher_signed_is_run(
 def test_a_signed_message_is_still_one_of_celerys(keys: Any) -> None:
     script = (
         "import base64, json; from kombu.serialization import loads\n"
-        "from jobs.app import app; from jobs.batches import MessageTemplate\n"
+        "from jobs.celery import app; from jobs.batches import MessageTemplate\n"
         "message = json.loads(MessageTemplate(app).write('simulation', 'b', 't', 1))\n"
         "body = base64.b64decode(message['body']).decode()\n"
         "print(message['content-type'], loads(body, message['content-type'], message['content-encoding'])[0])"
