@@ -51,10 +51,10 @@ class Turn(NamedTuple):
 
 @contextmanager
 def playwright(config: Settings) -> Iterator[subprocess.Popen[str]]:
-    """Playwright with a browser as a session of ours would launch it."""
+    """Playwright with the same program, launched as Playwright does it."""
     options = launch_for(BrowserType.CHROME, config, Adjustments()).options
     process = subprocess.Popen(
-        [node(), str(SCRIPT), options.binary_location, *options.arguments],
+        [node(), str(SCRIPT), options.binary_location, *set(options.arguments) & {"--no-sandbox"}],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
