@@ -136,7 +136,7 @@ def test_a_farm_goes_on_when_its_sentinels_appoint_another_redis(tmp_path: Path,
     )  # fmt: skip
     watched = (
         f"sentinel monitor farm 127.0.0.1 {first.port} 1", "sentinel auth-pass farm secret",
-        "sentinel down-after-milliseconds farm 500", "sentinel failover-timeout farm 3000",
+        "sentinel down-after-milliseconds farm 2000", "sentinel failover-timeout farm 3000",
     )  # fmt: skip
     follower = redis.Redis(port=second.port, password="secret")  # noqa: S106
     until(lambda: answers(follower) and follower.info("replication")["master_link_status"] == "up")
