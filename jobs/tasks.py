@@ -176,7 +176,7 @@ def run(worker: WorkerProcess, claim: Claim, should_stop: Callable[[], bool]) ->
     worker.pool.begin_attempt()
     if claim.level is RecoveryLevel.MINIMAL:
         worker.pool.renew()
-    elif claim.level is RecoveryLevel.MODERATE:
+    elif claim.level in {RecoveryLevel.MODERATE, RecoveryLevel.AGGRESSIVE}:
         worker.pool.restart()
     if claim.spec.kind is TestKind.PYTHON:
         return run_own_test(

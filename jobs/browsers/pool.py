@@ -8,15 +8,17 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from jobs.browsers.faults import AT_LAUNCH
 from jobs.browsers.faults_launch import break_launch
 from jobs.browsers.finding import launch_for
-from jobs.browsers.launch import Launch, use_profile
+from jobs.browsers.launch import Launch, use_profile, wants_software_adapter
 from jobs.browsers.page_server import PageServer
 from jobs.browsers.prepared import Prepared, PreparedProfiles
 from jobs.browsers.preparer import Preparer, profile_name
 from jobs.browsers.session import BrowserSession
+from jobs.browsers.spare import Spare
 from jobs.browsers.trace import Trace
 from jobs.scratch import sweep
 from jobs.settings import Settings
@@ -30,6 +32,15 @@ MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - the folders in it are made by Scr
 log = logging.getLogger("breakwater.browsers")
 
 
+class _Key(NamedTuple):
+    """Sessions of the same key were launched alike."""
+
+    browser: BrowserType
+    software_adapter: bool
+    profile_in_memory: bool
+    faults: frozenset[FaultKind]
+
+
 class SessionPool:
     """One session at most: a browser is large, and a worker process runs one test at a time."""
 
@@ -40,7 +51,8 @@ class SessionPool:
         self._profile = profile
         self._server: PageServer | None = None
         self._session: BrowserSession | None = None
-        self._key: tuple[BrowserType, bool, bool, frozenset[FaultKind]] | None = None
+        self._key: _Key | None = None
+        self._spare = Spare()
         # Whether users' own tests came here: more will, and none shall wait for another browser then.
         self._bidi = False
         self.recycled = 0
@@ -89,7 +101,12 @@ class SessionPool:
             BrowserFailure: a new one was needed and could not be started.
         """
         at_launch = faults & AT_LAUNCH
-        key = (browser, adjustments.software_adapter, adjustments.profile_in_memory, at_launch)
+        software = wants_software_adapter(
+            self._config.gpu,
+            adjusted=adjustments.software_adapter,
+            remote=self._config.remote_url(browser.value) is not None,
+        )
+        key = _Key(browser, software, adjustments.profile_in_memory, at_launch)
         session = self._session
         if session is not None and (
             at_launch
@@ -100,31 +117,71 @@ class SessionPool:
         ):
             self.restart()
         if self._session is None:
-            launch = launch_for(browser, self._config, adjustments, no_adapter=FaultKind.NO_ADAPTER in faults)
-            if at_launch:
-                launch = break_launch(launch, at_launch, self._config)
-                self.struck_at = time.monotonic()
-            elif not faults:
-                launch = self._with_profile(launch, model_type, platform)
-            try:
-                session = self._started(launch, adjustments, platform)
-            except BrowserFailure as failure:
-                if launch.prepared is None:
-                    raise
-                log.warning("%s did not start with the profile %s: %s", browser.value, launch.prepared.name, failure)
-                launch.prepared.remove()
-                session = self._started(launch_for(browser, self._config, adjustments), adjustments, platform)
-            self._session, self._key = session, key
-            log.info("%s %s started", browser.value, session.version)
-        assert self._session is not None
+            session = None if faults else self._that_stood_by(key)
+            self._session = session or self._launched(browser, adjustments, faults, model_type, platform)
+            self._key = key
         self._session.platform = platform
         return self._session
 
-    def _started(self, launch: Launch, adjustments: Adjustments, platform: Platform | None) -> BrowserSession:
-        session = BrowserSession(launch, self._config_for(adjustments), self._page_server(), bidi=self._bidi)
+    def _launched(
+        self,
+        browser: BrowserType,
+        adjustments: Adjustments,
+        faults: frozenset[FaultKind],
+        model_type: ModelType | None,
+        platform: Platform | None,
+    ) -> BrowserSession:
+        launch = launch_for(browser, self._config, adjustments, no_adapter=FaultKind.NO_ADAPTER in faults)
+        if at_launch := faults & AT_LAUNCH:
+            launch = break_launch(launch, at_launch, self._config)
+            self.struck_at = time.monotonic()
+        elif not faults:
+            launch = self._with_profile(launch, model_type, platform)
+        session = self._session_of(launch, adjustments, platform, self._trace)
+        try:
+            session.start()
+        except BrowserFailure as failure:
+            if launch.prepared is None:
+                raise
+            log.warning("%s did not start with the profile %s: %s", browser.value, launch.prepared.name, failure)
+            launch.prepared.remove()
+            launch = launch_for(browser, self._config, adjustments)
+            session = self._session_of(launch, adjustments, platform, self._trace)
+            session.start()
+        log.info("%s %s started", browser.value, session.version)
+        return session
+
+    def _that_stood_by(self, key: _Key) -> BrowserSession | None:
+        session = self._spare.take(key, self._config.launch_timeout)
+        if session is None:
+            return None
+        if self._bidi and session.lacks_bidi:
+            session.close()
+            return None
         session.trace = self._trace
+        self._trace.note("a browser stood by", browser=session.browser.value, version=session.version)
+        log.info("%s %s stood by", session.browser.value, session.version)
+        return session
+
+    def _stand_by(self, adjustments: Adjustments, model_type: ModelType | None, platform: Platform | None) -> None:
+        """Where browsers keep dying, let another like the session's stand by it, as long as that lasts."""
+        session, key = self._session, self._key
+        if not self._spare.expected:
+            self._spare.drop()
+        elif session is None or key is None or key.faults or session.remote or self._spare.stands:
+            return  # a remote one would cost somebody's second place
+        else:
+            with contextlib.suppress(BrowserFailure):  # the next launch will tell
+                launch = launch_for(session.browser, self._config, adjustments)
+                launch = self._with_profile(launch, model_type, platform)
+                self._spare.prepare(key, self._session_of(launch, adjustments, platform, Trace()))
+
+    def _session_of(
+        self, launch: Launch, adjustments: Adjustments, platform: Platform | None, trace: Trace
+    ) -> BrowserSession:
+        session = BrowserSession(launch, self._config_for(adjustments), self._page_server(), bidi=self._bidi)
+        session.trace = trace
         session.platform = platform
-        session.start()
         return session
 
     def _with_profile(self, launch: Launch, model_type: ModelType | None, platform: Platform | None) -> Launch:
@@ -184,6 +241,7 @@ class SessionPool:
             self.restart()
         try:
             yield self.session_for(browser, adjustments, faults, model_type, platform)
+            self._stand_by(adjustments, model_type, platform)
         finally:
             if isolation is Isolation.BROWSER:
                 self._key = None  # no test asks for that
@@ -204,11 +262,14 @@ class SessionPool:
         session, self._session, self._key = self._session, None, None
         if session is not None:
             self.recycled += 1
+            if not session.is_well():
+                self._spare.note_loss()
             session.close()
 
     def close(self) -> None:
         """End the session and the page server."""
         self.restart()
+        self._spare.drop()
         if self._preparer is not None:
             self._preparer.close()
         if self._server is not None:

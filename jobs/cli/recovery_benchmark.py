@@ -28,11 +28,15 @@ from jobs.reports.markdown import way_of
 from jobs.reports.writing import check_writable
 from jobs.settings import settings
 from jobs.specs import TestSpec, Verdict
-from recovery import BrowserType, RecoveryPolicy
+from recovery import BrowserType, RecoveryLevel, RecoveryPolicy
 
 PER_CELL, QUICK_PER_CELL = 30, 8
 # Every test here suffers a fault, so circuits would open and send tests elsewhere: what they do is not measured here.
 _CALM = {"BREAKWATER_CIRCUIT_FAILURE_THRESHOLD": "1000000"}
+
+# Seconds of rest after a test that cost its browser, in which another one comes to stand by the new one: failures are
+# events in a farm, not a series without a pause.
+_REST = 5.0
 
 # Below this line a page's tables stand; what is above it is left alone.
 _RESULTS = "## Results"
@@ -59,7 +63,7 @@ def benchmark(
     """Break real browsers in every way that there is a fault for, and measure what recovery makes of it.
 
     A cell is a browser and a model type; each of its tests suffers one fault. Simulation is never allowed. Tests come
-    one after another: so none waits for another, finds its browser started, or takes the processors from it.
+    one after another, with a rest after each loss of a browser: none waits for another, nor takes its processors.
     """
     if quick and per_cell is not None:
         raise click.UsageError("give --quick or --per-cell, not both")
@@ -94,7 +98,7 @@ def benchmark(
 def _run(
     tests: Sequence[TestSpec], browsers: Sequence[BrowserType], console: Console, log_dir: Path | None
 ) -> list[Verdict]:
-    """One test after another, each a batch of its own in the same farm."""
+    """One test after another, with a rest after each loss of a browser; each a batch of its own in the same farm."""
     verdicts: list[Verdict] = []
     with farm_for(browsers, 1, log_dir) as farm:
         for test in tests:
@@ -105,8 +109,16 @@ def _run(
             farm.backend.store.publish(header, [test])
             follow(farm, header, view_for(console, "quiet"), on_interrupt="leave")
             verdicts += sum_up(farm.backend, header.id, keep_verdicts=True).verdicts
+            if costs_a_browser(verdicts[-1]):
+                time.sleep(_REST)
             console.print(f"{len(verdicts):4} of {len(tests)}  {test.id}: {way_of(verdicts[-1])}", highlight=False)
     return verdicts
+
+
+def costs_a_browser(verdict: Verdict) -> bool:
+    """Whether a browser was replaced for the test."""
+    replaced = {RecoveryLevel.MODERATE, RecoveryLevel.AGGRESSIVE}
+    return any(entry.level in replaced for entry in verdict.attempts)
 
 
 def sheets_of(measured: Measured) -> list[_Sheet]:

@@ -18,7 +18,7 @@ from jobs.browsers.isolation import own_harness
 from jobs.browsers.page_link import PageLink
 from jobs.browsers.page_server import PageServer
 from jobs.browsers.pool import SessionPool
-from jobs.browsers.protocol import ModelPart, Result, Run
+from jobs.browsers.protocol import ModelPart, PageError, Result, Run
 from jobs.browsers.runner import RUNS
 from jobs.browsers.tensors import Tensor
 from jobs.models.catalogue import catalogue
@@ -119,8 +119,9 @@ def inference(link: PageLink) -> None:
         )
     )
     deadline = time.monotonic() + 60
-    while not isinstance(link.receive(1.0), Result):
-        assert time.monotonic() < deadline
+    while not isinstance(answer := link.receive(1.0), Result):
+        if isinstance(answer, PageError) or link.lost_age is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"no result: {answer!r}; {link.take_logs()}; {link.talk()}")
 
 
 def measure(
