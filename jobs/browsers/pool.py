@@ -100,6 +100,8 @@ class SessionPool:
         Raises:
             BrowserFailure: a new one was needed and could not be started.
         """
+        if adjustments.software_adapter:
+            faults -= {FaultKind.NO_ADAPTER}  # which it cures: the browser is as good as any
         at_launch = faults & AT_LAUNCH
         software = wants_software_adapter(
             self._config.gpu,

@@ -5,6 +5,7 @@ A launch takes seconds, a browser that stands by some hundred megabytes. So ther
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -49,9 +50,12 @@ class Spare:
 
     def prepare(self, key: Hashable, session: BrowserSession) -> None:
         """Start ``session`` beside whatever is done meanwhile. Only if none stands by."""
-        self._key, self._session = key, session
-        self._start = threading.Thread(target=self._started, args=(session,), name="spare-browser", daemon=True)
-        self._start.start()
+        start = threading.Thread(target=self._started, args=(session,), name="spare-browser", daemon=True)
+        with contextlib.suppress(RuntimeError):  # the system has no more threads: then none stands by
+            self._key, self._session, self._start = key, session, start
+            start.start()
+            return
+        self._session = self._start = None
 
     def take(self, key: Hashable, timeout: float) -> BrowserSession | None:
         """The one of this key, if it is well; one that is starting is waited for, ``timeout`` seconds at most.
@@ -81,7 +85,7 @@ class Spare:
     def _started(self, session: BrowserSession) -> None:
         try:
             session.start()
-        except BrowserFailure as failure:
+        except (BrowserFailure, RuntimeError) as failure:  # the page server may have ended meanwhile
             log.warning("no %s stands by: %s", session.browser.value, failure)
             self._losses.clear()
             self._session = None

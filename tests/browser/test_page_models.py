@@ -45,15 +45,23 @@ def assert_right(name: str, result: object) -> None:
     assert comparison.passed, comparison.reason
 
 
-@pytest.mark.parametrize("platform", [Platform.WASM, Platform.WEBGPU])
-@pytest.mark.parametrize("loading", ["parallel", "progressive"])
+@pytest.mark.parametrize(
+    ("platform", "loading"),
+    [
+        (Platform.WASM, "parallel"),
+        (Platform.WASM, "progressive"),
+        (Platform.WEBGPU, "parallel"),
+        # A software adapter takes its time for what differs in the fetching alone.
+        pytest.param(Platform.WEBGPU, "progressive", marks=pytest.mark.night),
+    ],
+)
 def test_a_model_of_many_parts_gives_native_outputs(page: Page, platform: Platform, loading: str) -> None:
     options = RunOptions.model_validate({"loading": loading})
     page.link.send(command(page, MANY_PARTS, platform, options))
     assert_right(MANY_PARTS, page.answer())
 
 
-@pytest.mark.parametrize("name", ["llama", MANY_PARTS, "vit-base-patch16-224"])
+@pytest.mark.parametrize("name", ["llama", MANY_PARTS, pytest.param("vit-base-patch16-224", marks=pytest.mark.night)])
 def test_tensors_that_stay_on_the_gpu_give_native_outputs(page: Page, name: str) -> None:
     page.link.send(command(page, name, Platform.WEBGPU, RunOptions(tensors="gpu")))
     assert_right(name, page.answer())

@@ -22,16 +22,16 @@ browsers = ["chrome"]
 models = ["bert-base-uncased", "t5-small", "vit-base-patch16-224", "whisper-tiny", "clip-vit-base-patch32"]
 platforms = ["webgpu", "wasm"]
 exclude = [ # only level 3's needs a GPU, and a software adapter takes its time
-    { model = "bert-base-uncased", platform = "webgpu" },
+    { model = "bert-base-uncased", platform = "wasm" },
     { model = "t5-small", platform = "webgpu" },
-    { model = "vit-base-patch16-224", platform = "wasm" },
+    { model = "vit-base-patch16-224", platform = "webgpu" },
     { model = "whisper-tiny", platform = "webgpu" },
     { model = "clip-vit-base-patch32", platform = "webgpu" },
 ]
 
 [[fault]] # level 1: the page hangs once
 kind = "page_hung"
-model = "bert-base-uncased"
+model = "vit-base-patch16-224"
 
 [[fault]] # level 2: the browser is killed once
 kind = "browser_killed"
@@ -39,7 +39,7 @@ model = "t5-small"
 
 [[fault]] # level 3: no adapter, until the settings ask for the software one
 kind = "no_adapter"
-model = "vit-base-patch16-224"
+model = "bert-base-uncased"
 attempts = "all"
 
 [[fault]] # level 4: Chrome is not there
@@ -86,9 +86,9 @@ def test_each_level_brings_a_test_back(run_batch: Runner) -> None:
         for model, verdict in verdicts.items()
     }
     assert ways == {
-        "bert-base-uncased": [(None, "chrome", "timeout"), (1, "chrome", "passed")],
+        "vit-base-patch16-224": [(None, "chrome", "timeout"), (1, "chrome", "passed")],
         "t5-small": [(None, "chrome", "crash"), (2, "chrome", "passed")],
-        "vit-base-patch16-224": [(None, "chrome", "gpu"), (3, "chrome", "passed")],
+        "bert-base-uncased": [(None, "chrome", "gpu"), (3, "chrome", "passed")],
         "whisper-tiny": [(None, "chrome", "launch"), (4, "firefox", "passed")],
         "clip-vit-base-patch32": [(None, "chrome", "launch"), (4, "firefox", "launch"), (5, None, "passed")],
     }
@@ -100,7 +100,7 @@ def test_each_level_brings_a_test_back(run_batch: Runner) -> None:
             assert entry["worker"]
             assert entry["seconds"] >= 0
             assert entry["cause"] or entry["outcome"] == "passed"
-    on_gpu = verdicts["vit-base-patch16-224"]["measurement"]
+    on_gpu = verdicts["bert-base-uncased"]["measurement"]
     assert on_gpu["backend"] == "webgpu"
     assert on_gpu["adapter"]["software"] is True
     assert verdicts["clip-vit-base-patch32"]["measurement"]["backend"] == "native"

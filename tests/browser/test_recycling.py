@@ -19,8 +19,8 @@ from recovery import Adjustments, BrowserType
 MODEL = "bert-base-uncased"
 MB = 1024 * 1024
 ROOM = 300
-LEAK = 12
-TESTS = 60
+LEAK = 25
+TESTS = 30
 # What the page keeps with every test; a page that leaks does it by itself, this one is told to.
 LEAKY = f"(window.kept ??= []).push(new Uint8Array({LEAK} * 1024 * 1024).fill(1))"
 
@@ -29,7 +29,7 @@ def test_a_leaking_page_is_replaced_before_the_limit_and_no_test_is_the_worse_fo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A page that leaks so fast is looked at more often, or the test would need hundreds of runs.
-    monkeypatch.setattr(wear, "TESTS_BETWEEN", 4)
+    monkeypatch.setattr(wear, "TESTS_BETWEEN", 2)
     spec = TestSpec(
         id="test", browser=BrowserType.CHROME, model=MODEL, model_type=catalogue()[MODEL].type, platform=Platform.WASM
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -155,13 +154,8 @@ def test_an_attempt_that_nobody_wants_stops(run: Run, pool: SessionPool) -> None
 def test_a_stopped_browser_is_seen_and_no_longer_used(run: Run, pool: SessionPool, browser: BrowserType) -> None:
     run()
     session = pool.session_for(browser, Adjustments())
-    main = next(
-        child
-        for child in psutil.Process(os.getpid()).children(recursive=True)
-        if child.name() in {"chromium", "chrome", "firefox-esr", "firefox"}
-        and "--type=" not in " ".join(child.cmdline())
-    )
-    main.suspend()
+    assert session.main_process is not None
+    session.main_process.suspend()
     try:
         run()
     except TimeoutFailure as seen:  # stopped only once the run had begun
