@@ -29,8 +29,8 @@ from recovery.failures import (
     TimeoutFailure,
 )
 
-# Seconds without a connection of the page after which WebDriver is asked why; a page comes back by itself in a tenth.
-ASK_AFTER: Final = 0.25
+# Seconds without a connection of the page after which WebDriver is asked why: so long it takes to come back by itself.
+ASK_AFTER: Final = 0.1
 # Seconds that a browser has to end after its talk broke off.
 END_GRACE: Final = 0.5
 # What Firefox says of scripts in a tab whose process died: it shows a page of its own there.
