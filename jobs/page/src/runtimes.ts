@@ -24,9 +24,9 @@ async function load(from: () => Promise<Runtime>, name: string): Promise<Runtime
     // One address for all pages of a server, so that the browser keeps what it compiled.
     const mjs = new URL(`../${name}.mjs`, location.href).href;
     const wasm = new URL(`../${name}.wasm`, location.href).href;
-    // What follows fetches and compiles in one go, where a server's silence can't be told from work: so it is asked before.
+    // The start fetches and compiles in one go, where a server's silence can't be told from work: so it is asked before.
     await awaited(fetch(new URL("index.html", location.href), { method: "HEAD" }));
-    const runtime = await from();
+    const runtime = await awaited(from());
     runtime.env.wasm.wasmPaths = { mjs, wasm };
     await start(runtime);
     return runtime;
