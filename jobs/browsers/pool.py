@@ -139,18 +139,20 @@ class SessionPool:
             self.struck_at = time.monotonic()
         elif not faults:
             launch = self._with_profile(launch, model_type, platform)
-        session = self._session_of(launch, adjustments, platform, self._trace)
         try:
-            session.start()
+            session = self._started(launch, adjustments, platform)
         except BrowserFailure as failure:
             if launch.prepared is None:
                 raise
             log.warning("%s did not start with the profile %s: %s", browser.value, launch.prepared.name, failure)
             launch.prepared.remove()
-            launch = launch_for(browser, self._config, adjustments)
-            session = self._session_of(launch, adjustments, platform, self._trace)
-            session.start()
+            session = self._started(launch_for(browser, self._config, adjustments), adjustments, platform)
         log.info("%s %s started", browser.value, session.version)
+        return session
+
+    def _started(self, launch: Launch, adjustments: Adjustments, platform: Platform | None) -> BrowserSession:
+        session = self._session_of(launch, adjustments, platform, self._trace)
+        session.start()
         return session
 
     def _that_stood_by(self, key: _Key) -> BrowserSession | None:
@@ -170,13 +172,13 @@ class SessionPool:
         session, key = self._session, self._key
         if not self._spare.expected:
             self._spare.drop()
-        elif session is None or key is None or key.faults or session.remote or self._spare.stands:
-            return  # a remote one would cost somebody's second place
-        else:
-            with contextlib.suppress(BrowserFailure):  # the next launch will tell
-                launch = launch_for(session.browser, self._config, adjustments)
-                launch = self._with_profile(launch, model_type, platform)
-                self._spare.prepare(key, self._session_of(launch, adjustments, platform, Trace()))
+            return
+        # A remote one would take a second place of somebody else's machine.
+        if session is None or key is None or key.faults or session.remote or self._spare.stands:
+            return
+        with contextlib.suppress(BrowserFailure):  # the next launch will tell
+            launch = self._with_profile(launch_for(session.browser, self._config, adjustments), model_type, platform)
+            self._spare.prepare(key, self._session_of(launch, adjustments, platform, Trace()))
 
     def _session_of(
         self, launch: Launch, adjustments: Adjustments, platform: Platform | None, trace: Trace

@@ -66,8 +66,9 @@ class Spare:
             return None
         if self._start is not None:
             self._start.join(timeout)
-        session = self._session
-        if session is None or not session.is_well():
+        session, start = self._session, self._start
+        # One that still starts is the other thread's: it must not even be looked at.
+        if session is None or (start is not None and start.is_alive()) or not session.is_well():
             self.drop()
             return None
         self._session = self._start = None

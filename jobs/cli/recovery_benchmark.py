@@ -109,13 +109,13 @@ def _run(
             farm.backend.store.publish(header, [test])
             follow(farm, header, view_for(console, "quiet"), on_interrupt="leave")
             verdicts += sum_up(farm.backend, header.id, keep_verdicts=True).verdicts
-            if costs_a_browser(verdicts[-1]):
+            if _costs_a_browser(verdicts[-1]):
                 time.sleep(_REST)
             console.print(f"{len(verdicts):4} of {len(tests)}  {test.id}: {way_of(verdicts[-1])}", highlight=False)
     return verdicts
 
 
-def costs_a_browser(verdict: Verdict) -> bool:
+def _costs_a_browser(verdict: Verdict) -> bool:
     """Whether a browser was replaced for the test."""
     replaced = {RecoveryLevel.MODERATE, RecoveryLevel.AGGRESSIVE}
     return any(entry.level in replaced for entry in verdict.attempts)
