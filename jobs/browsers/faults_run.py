@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from jobs.browsers.failures import TestFailure
-from jobs.browsers.parts import Part, parts_of
+from jobs.browsers.parts import Part, computed_by, parts_of
 from jobs.browsers.protocol import Fault
 from jobs.browsers.session import BrowserSession
 from jobs.specs import FAULTS_OF_MODELS, FaultKind
@@ -27,6 +27,9 @@ SLOWNESS = 1.25
 SINKING_IN = 0.5
 # Bytes that a page may still get before the system gives it no more.
 SPARE_MEMORY = 64 << 20
+# Seconds of processor time by which the page that was told to compute is known, and seconds that it may take for them.
+_TELLING = 0.05
+_TOLD_WITHIN = 2.0
 
 
 class RunFaults:
@@ -105,6 +108,20 @@ def _renderers(session: BrowserSession) -> Iterator[psutil.Process]:
     return (process for process, part in parts_of(session.main_process) if part is Part.PAGE)
 
 
+def _page_at_work(session: BrowserSession) -> Iterator[psutil.Process]:
+    """Its process alone: the browser has others, of a page that stands by and of its own. So it is made to compute."""
+    before = {process: computed_by(process) for process in _renderers(session)}
+    session.link.send(Fault(kind="compute"))
+    deadline = time.monotonic() + _TOLD_WITHIN
+    while before and time.monotonic() < deadline:
+        time.sleep(0.02)
+        computed = {process: computed_by(process) - since for process, since in before.items()}
+        busiest = max(computed, key=lambda process: computed[process])
+        if computed[busiest] >= _TELLING:
+            yield busiest
+            return
+
+
 def _gpu_process(session: BrowserSession) -> Iterator[psutil.Process]:
     return (process for process, part in parts_of(session.main_process) if part is Part.GPU)
 
@@ -119,8 +136,9 @@ def _cut_link(session: BrowserSession) -> None:
 
 def strike_own_test(faults: frozenset[FaultKind], session: BrowserSession) -> None:
     """Break the browser or the driver, right after a user's own test was begun."""
+    strikes = _STRIKES | {FaultKind.RENDERER_STOPPED: _signal(_renderers, signal.SIGSTOP)}
     for fault in sorted((faults & _STRIKES.keys()) - FAULTS_OF_MODELS):
-        _STRIKES[fault](session)
+        strikes[fault](session)
 
 
 _STRIKES: dict[FaultKind, Callable[[BrowserSession], None]] = {
@@ -129,7 +147,7 @@ _STRIKES: dict[FaultKind, Callable[[BrowserSession], None]] = {
     FaultKind.GPU_PROCESS_KILLED: _signal(_gpu_process, signal.SIGKILL),
     FaultKind.DRIVER_KILLED: _signal(_driver, signal.SIGKILL),
     FaultKind.BROWSER_STOPPED: _signal(_main, signal.SIGSTOP),
-    FaultKind.RENDERER_STOPPED: _signal(_renderers, signal.SIGSTOP),
+    FaultKind.RENDERER_STOPPED: _signal(_page_at_work, signal.SIGSTOP),
     FaultKind.GPU_PROCESS_STOPPED: _signal(_gpu_process, signal.SIGSTOP),
     FaultKind.DRIVER_STOPPED: _signal(_driver, signal.SIGSTOP),
     FaultKind.WINDOW_CLOSED: _close_window,

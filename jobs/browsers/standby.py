@@ -6,11 +6,15 @@ It costs the memory of one more page, some 80 MB, and saves what a page takes to
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from jobs.browsers.failures import LINE_ERRORS
 from jobs.browsers.page_link import PageLink
+
+# Seconds within which a page that lives is heard again: it beats four times a second.
+_NEXT_BEAT = 0.5
 
 
 class Tab(NamedTuple):
@@ -57,8 +61,7 @@ class Standby:
         page, self._page = self._page, None
         if page is None:
             return None
-        pulse = page.link.pulse_age
-        if not stopped and page.link.connected and pulse is not None and pulse < self._patience:
+        if _lives(page.link, self._patience) and not (stopped and _keeps_silent(page.link)):
             return page
         page.link.close()  # its tab goes with the hung one's: to close it could mean to wait for it
         return None
@@ -75,3 +78,19 @@ class Standby:
         """The browser is about to end."""
         if self._page is not None:
             self._page.link.close()
+
+
+def _lives(link: PageLink, patience: float) -> bool:
+    pulse = link.pulse_age
+    return link.connected and pulse is not None and pulse < patience
+
+
+def _keeps_silent(link: PageLink) -> bool:
+    """Whether nothing is heard from now on of a page that was heard until a moment ago."""
+    since = time.monotonic()
+    while (waited := time.monotonic() - since) < _NEXT_BEAT:
+        heard = link.heartbeat_age  # a process that is stopped is so with all its threads
+        if heard is not None and heard < waited:
+            return False
+        time.sleep(0.01)
+    return True

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from jobs.browsers.isolation import own_tab
+from jobs.browsers.parts import Part, parts_of
 from jobs.browsers.pool import SessionPool
+from jobs.browsers.protocol import PagePhase
 from jobs.browsers.runner import run_test
 from jobs.browsers.session import BrowserSession
 from jobs.models.catalogue import catalogue
@@ -46,8 +48,11 @@ def run(pool: tuple[SessionPool, BrowserType]) -> Run:
 
 
 def windows_after_two(session: BrowserSession) -> list[str]:
-    """The window handles, once the page that stands by has its own."""
+    """The window handles, once the page that stands by has its own and has started all that it needs."""
     wait_until(lambda: len(session.driver.window_handles) == 2, "a page stands by")
+    page = session._standby._page if session._standby else None
+    assert page is not None
+    wait_until(lambda: page.link.phase is PagePhase.IDLE and (page.link.phase_age or 0) > 0.3, "it is ready")
     return session.driver.window_handles
 
 
@@ -63,11 +68,31 @@ def test_a_session_goes_on_in_the_page_that_stands_by(pool: tuple[SessionPool, B
     windows_after_two(session)
 
 
+def stop_all_pages(session: BrowserSession) -> None:
+    for process, part in parts_of(session.main_process):
+        if part is Part.PAGE:
+            process.suspend()
+
+
+def test_a_session_goes_on_in_it_when_the_process_of_its_own_is_stopped(
+    pool: tuple[SessionPool, BrowserType], run: Run
+) -> None:
+    session = run()
+    hung, behind = session.driver.current_window_handle, windows_after_two(session)
+    with pytest.raises(TimeoutFailure, match="is stopped"):
+        run(FaultKind.RENDERER_STOPPED)
+    pool[0].renew()
+    assert session.driver.current_window_handle in set(behind) - {hung}
+    wait_until(lambda: session.driver.window_handles == [session.driver.current_window_handle], "it is gone")
+    assert run() is session
+
+
 def test_a_session_does_without_a_page_that_died(pool: tuple[SessionPool, BrowserType], run: Run) -> None:
     session = run()
     windows_after_two(session)
     with pytest.raises(TimeoutFailure, match="is stopped"):
-        run(FaultKind.RENDERER_STOPPED)  # which stops them both
+        run(FaultKind.RENDERER_STOPPED)
+    stop_all_pages(session)  # the one that stands by as well
     pool[0].renew()
     wait_until(lambda: session.driver.window_handles == [session.driver.current_window_handle], "both tabs are gone")
     assert run() is session
