@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from jobs.browsers.failures import TestFailure
-from jobs.browsers.parts import Part, computed_by, parts_of
+from jobs.browsers.parts import Part, hung_pages, pages_of, parts_of
 from jobs.browsers.protocol import Fault
 from jobs.browsers.session import BrowserSession
 from jobs.specs import FAULTS_OF_MODELS, FaultKind
@@ -27,8 +27,7 @@ SLOWNESS = 1.25
 SINKING_IN = 0.5
 # Bytes that a page may still get before the system gives it no more.
 SPARE_MEMORY = 64 << 20
-# Seconds of processor time by which the page that was told to compute is known, and seconds that it may take for them.
-_TELLING = 0.05
+# Seconds within which a page that was told to hang is to be known by it; without its process stopped, it hangs still.
 _TOLD_WITHIN = 2.0
 
 
@@ -105,21 +104,17 @@ def _driver(session: BrowserSession) -> Iterator[psutil.Process]:
 
 
 def _renderers(session: BrowserSession) -> Iterator[psutil.Process]:
-    return (process for process, part in parts_of(session.main_process) if part is Part.PAGE)
+    yield from pages_of(session.main_process)
 
 
 def _page_at_work(session: BrowserSession) -> Iterator[psutil.Process]:
-    """Its process alone: the browser has others, of a page that stands by and of its own. So it is made to compute."""
-    before = {process: computed_by(process) for process in _renderers(session)}
-    session.link.send(Fault(kind="compute"))
+    """Its process alone. The browser has others, of a page that stands by and of its own: so it is made to hang."""
+    session.link.send(Fault(kind="hang"))
     deadline = time.monotonic() + _TOLD_WITHIN
-    while before and time.monotonic() < deadline:
-        time.sleep(0.02)
-        computed = {process: computed_by(process) - since for process, since in before.items()}
-        busiest = max(computed, key=lambda process: computed[process])
-        if computed[busiest] >= _TELLING:
-            yield busiest
-            return
+    hung = hung_pages(session.main_process)
+    while not hung and time.monotonic() < deadline:
+        hung = hung_pages(session.main_process)
+    yield from hung
 
 
 def _gpu_process(session: BrowserSession) -> Iterator[psutil.Process]:
@@ -136,6 +131,7 @@ def _cut_link(session: BrowserSession) -> None:
 
 def strike_own_test(faults: frozenset[FaultKind], session: BrowserSession) -> None:
     """Break the browser or the driver, right after a user's own test was begun."""
+    # A page of the user's listens to nobody, so all pages are stopped.
     strikes = _STRIKES | {FaultKind.RENDERER_STOPPED: _signal(_renderers, signal.SIGSTOP)}
     for fault in sorted((faults & _STRIKES.keys()) - FAULTS_OF_MODELS):
         strikes[fault](session)

@@ -22,6 +22,10 @@ SEARCH_INTERVAL: Final = 1.0
 _KEPT: Final = 64
 # Share of one processor that a process computes which is at work.
 AT_WORK: Final = 0.1
+# Seconds over which it is looked whether a page's process hangs, and the share of them that it computes then.
+# (On a busy machine it gets less than all of a processor.)
+_HUNG_LOOK: Final = 0.15
+_HUNG_SHARE: Final = 0.2
 
 
 class Part(StrEnum):
@@ -48,6 +52,22 @@ def parts_of(main: psutil.Process | None) -> Iterator[tuple[psutil.Process, Part
         for process in main.children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 yield process, part_of(process.cmdline())
+
+
+def pages_of(main: psutil.Process | None) -> list[psutil.Process]:
+    """The processes of a browser's pages."""
+    return [process for process, part in parts_of(main) if part is Part.PAGE]
+
+
+def hung_pages(main: psutil.Process | None) -> list[psutil.Process]:
+    """Those that are stopped, or compute all the time: takes ``_HUNG_LOOK`` seconds. Waiting ones are well."""
+    began = {process: computed_by(process) for process in pages_of(main)}
+    time.sleep(_HUNG_LOOK)
+    return [
+        process
+        for process, before in began.items()
+        if is_stopped(process) or computed_by(process) - before >= _HUNG_SHARE * _HUNG_LOOK
+    ]
 
 
 class Parts:

@@ -124,11 +124,9 @@ class Fault(_ToPage):
     """Break something in the page, for real; whatever comes of it happens to the run that is under way."""
 
     type: Literal["fault"] = "fault"
-    kind: Literal[
-        "hang", "compute", "exhaust_heap", "exhaust_wasm", "lose_device", "lose_webnn_operators", "garble"
-    ] = Field(
-        description="an endless loop; compute for a moment, which shows whose process is the page's; hoard objects; "
-        "hoard wasm memories; destroy the GPU device; take WebNN's operators away; break the protocol"
+    kind: Literal["hang", "exhaust_heap", "exhaust_wasm", "lose_device", "lose_webnn_operators", "garble"] = Field(
+        description="an endless loop; hoard objects; hoard wasm memories; destroy the GPU device; take WebNN's "
+        "operators away; break the protocol"
     )
     phase: PagePhase | None = Field(default=None, description="a hang's: strike when it is entered; null: at once")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from urllib.request import Request, urlopen
 
 import psutil
@@ -12,13 +11,8 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from jobs.browsers.devtools import DevTools, endpoint_of
-from jobs.browsers.parts import Part, computed_by, is_stopped, parts_of
+from jobs.browsers.parts import hung_pages, is_stopped, pages_of
 from jobs.browsers.standby import Tab
-
-# Seconds over which a process is looked at to tell whether it is busy, and the share of them that a hung one computes.
-# (On a busy machine it gets less than all of a processor.)
-_LOOK = 0.15
-_BUSY = 0.2
 
 
 def replace_hung_tab(
@@ -36,10 +30,11 @@ def replace_hung_tab(
     """
     endpoint = endpoint_of(driver.capabilities)
     if endpoint is not None:
-        _kill(_stopped_pages(main))  # the browser would ask them in vain whether they mind
+        # The browser would ask the stopped ones in vain whether they mind.
+        _kill([page for page in pages_of(main) if is_stopped(page)])
         _replace_by_devtools(driver, endpoint, url, timeout, standby)
         return True
-    hung = [] if main is None else _hung_tabs(main)
+    hung = hung_pages(main)
     _kill(hung)
     if not hung and standby is None:
         return False
@@ -90,29 +85,10 @@ def _replace_by_devtools(driver: WebDriver, endpoint: str, url: str, timeout: fl
     driver.switch_to.window(opened)
 
 
-def _hung_tabs(main: psutil.Process) -> list[psutil.Process]:
-    """Firefox's processes of tabs that are stopped, or compute all the time. Waiting ones are well, and not ours."""
-    began = {process: computed_by(process) for process in _pages(main)}
-    time.sleep(_LOOK)
-    return [
-        process
-        for process, before in began.items()
-        if is_stopped(process) or computed_by(process) - before >= _BUSY * _LOOK
-    ]
-
-
 def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
-
-
-def _stopped_pages(main: psutil.Process | None) -> list[psutil.Process]:
-    return [process for process in _pages(main) if is_stopped(process)]
-
-
-def _pages(main: psutil.Process | None) -> list[psutil.Process]:
-    return [process for process, part in parts_of(main) if part is Part.PAGE]
 
 
 def _targets_of(endpoint: str, timeout: float) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from jobs.browsers.isolation import own_tab
-from jobs.browsers.parts import Part, parts_of
+from jobs.browsers.parts import pages_of
 from jobs.browsers.pool import SessionPool
 from jobs.browsers.protocol import PagePhase
 from jobs.browsers.runner import run_test
@@ -56,11 +56,16 @@ def windows_after_two(session: BrowserSession) -> list[str]:
     return session.driver.window_handles
 
 
-def test_a_session_goes_on_in_the_page_that_stands_by(pool: tuple[SessionPool, BrowserType], run: Run) -> None:
+@pytest.mark.parametrize(
+    ("fault", "seen"), [(FaultKind.PAGE_HUNG, "hangs"), (FaultKind.RENDERER_STOPPED, "is stopped")]
+)
+def test_a_session_goes_on_in_the_page_that_stands_by(
+    fault: FaultKind, seen: str, pool: tuple[SessionPool, BrowserType], run: Run
+) -> None:
     session = run()
     hung, behind = session.driver.current_window_handle, windows_after_two(session)
-    with pytest.raises(TimeoutFailure, match="hangs"):
-        run(FaultKind.PAGE_HUNG)
+    with pytest.raises(TimeoutFailure, match=seen):
+        run(fault)
     pool[0].renew()
     assert session.driver.current_window_handle in set(behind) - {hung}
     wait_until(lambda: session.driver.window_handles == [session.driver.current_window_handle], "the hung tab is gone")
@@ -69,22 +74,8 @@ def test_a_session_goes_on_in_the_page_that_stands_by(pool: tuple[SessionPool, B
 
 
 def stop_all_pages(session: BrowserSession) -> None:
-    for process, part in parts_of(session.main_process):
-        if part is Part.PAGE:
-            process.suspend()
-
-
-def test_a_session_goes_on_in_it_when_the_process_of_its_own_is_stopped(
-    pool: tuple[SessionPool, BrowserType], run: Run
-) -> None:
-    session = run()
-    hung, behind = session.driver.current_window_handle, windows_after_two(session)
-    with pytest.raises(TimeoutFailure, match="is stopped"):
-        run(FaultKind.RENDERER_STOPPED)
-    pool[0].renew()
-    assert session.driver.current_window_handle in set(behind) - {hung}
-    wait_until(lambda: session.driver.window_handles == [session.driver.current_window_handle], "it is gone")
-    assert run() is session
+    for process in pages_of(session.main_process):
+        process.suspend()
 
 
 def test_a_session_does_without_a_page_that_died(pool: tuple[SessionPool, BrowserType], run: Run) -> None:

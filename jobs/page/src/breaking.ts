@@ -9,8 +9,6 @@ const HOARD_ELEMENTS = 1_000_000;
 const WASM_PAGES = 65_536;
 /** More memories than any browser has room for. */
 const MOST_MEMORIES = 100_000;
-/** Long enough for a process that computes to be told from one that waits: their time is counted in 10 ms. */
-const COMPUTED_MS = 200;
 
 function exhaustHeap(): never {
   const hoard: number[][] = [];
@@ -27,10 +25,6 @@ function hang(): never {
   for (;;);
 }
 
-function compute(): void {
-  for (const began = performance.now(); performance.now() - began < COMPUTED_MS; );
-}
-
 let hangsIn: PagePhase | null = null;
 
 /** To be told of each phase that is entered. */
@@ -44,8 +38,6 @@ export async function suffer({ kind, phase }: Fault, send: (message: FromPage) =
       if (phase === null) return hang();
       hangsIn = phase;
       return;
-    case "compute":
-      return compute();
     case "exhaust_heap":
       return exhaustHeap();
     case "exhaust_wasm":

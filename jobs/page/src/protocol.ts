@@ -183,9 +183,9 @@ export interface Fault {
   v: 1;
   type: "fault";
   /**
-   * an endless loop; compute for a moment, which shows whose process is the page's; hoard objects; hoard wasm memories; destroy the GPU device; take WebNN's operators away; break the protocol
+   * an endless loop; hoard objects; hoard wasm memories; destroy the GPU device; take WebNN's operators away; break the protocol
    */
-  kind: "hang" | "compute" | "exhaust_heap" | "exhaust_wasm" | "lose_device" | "lose_webnn_operators" | "garble";
+  kind: "hang" | "exhaust_heap" | "exhaust_wasm" | "lose_device" | "lose_webnn_operators" | "garble";
   /**
    * a hang's: strike when it is entered; null: at once
    */
